@@ -1,0 +1,77 @@
+# Copyright: (c) 2026, omni_analytics.connect contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A module as data: its options, and how to build its resource from them. Both doors go through here."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible.module_utils.basic import env_fallback
+
+from ._converge import Resource, converge
+from ._errors import ConnectError, MissingLibrary
+
+
+def from_environment(*names: str) -> tuple[Any, list[str]]:
+    """The fallback of an option that may come from environment variables; the first one set wins."""
+    return (env_fallback, list(names))
+
+
+@dataclass(frozen=True)
+class Library:
+    """A Python library that one half of the collection stands on.
+
+    :param error: why it does not import, or None where it does.
+    """
+
+    name: str
+    package: str
+    error: ImportError | None
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A module's argument spec, the library it needs, and how to build its resource.
+
+    :param rules: AnsibleModule's ``required_if``, ``mutually_exclusive`` and the rest, by name.
+    """
+
+    build: Callable[[Mapping[str, Any]], Resource]
+    options: Mapping[str, Mapping[str, Any]]
+    library: Library
+    rules: Mapping[str, Any] = field(default_factory=dict)
+
+    def perform(self, params: Mapping[str, Any], check_mode: bool) -> tuple[dict[str, Any], set[str]]:
+        """Run the module with validated ``params``; never raises an Exception.
+
+        :return: the task's result (``failed`` and ``msg`` in it where it failed), and the secrets
+            that were made on the way, which the door masks together with its own.
+        """
+        secrets: set[str] = set()
+        try:
+            if self.library.error is not None:
+                raise MissingLibrary(
+                    f"Importing {self.library.name} in {sys.executable}",
+                    str(self.library.error),
+                    f"Install it there: pip install {self.library.package}.",
+                    library=self.library.name,
+                )
+            resource = self.build(params)
+            secrets = resource.secrets
+            with resource:
+                return converge(resource, check_mode), secrets
+        except ConnectError as error:
+            return error.result(), secrets
+        except Exception as error:  # a bug of ours must fail one task, not the run
+            return {
+                "failed": True,
+                "msg": f"Unexpected {type(error).__name__}: {error}. This is a bug in omni_analytics.connect.",
+                "exception": traceback.format_exc(),
+                "error": {"kind": "bug"},
+            }, secrets

@@ -1,0 +1,85 @@
+# Copyright: (c) 2026, omni_analytics.connect contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What can go wrong, in one family.
+
+An error says what was being done, to what, what the other side said, and what to do next.
+The layers below raise these; only the two doors turn them into a failed task.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class ConnectError(Exception):
+    """The root of the family.
+
+    :param doing: what was being done, and to what; opens the message.
+    :param said: what the server, or the check that failed, said.
+    :param todo: what the reader can do next.
+    :param detail: machine-readable facts for the task's result (SQLSTATE, HTTP status, names, ids).
+    """
+
+    kind = "error"
+
+    def __init__(self, doing: str, said: str = "", todo: str = "", **detail: Any) -> None:
+        self.said = " ".join(said.split())
+        message = f"{doing}: {self.said}" if self.said else doing
+        if todo:
+            message = f"{message.rstrip('.')}. {todo}"
+        super().__init__(message)
+        self.detail = detail
+
+    def result(self) -> dict[str, Any]:
+        """What a failed task returns."""
+        return {"failed": True, "msg": str(self), "error": {"kind": self.kind, **self.detail}}
+
+
+class InvalidInput(ConnectError):
+    """The options contradict each other, or no server could accept them. Nothing was sent."""
+
+    kind = "invalid_input"
+
+
+class MissingLibrary(ConnectError):
+    """A Python library that the module needs does not import where it runs."""
+
+    kind = "missing_library"
+
+
+class Unreachable(ConnectError):
+    """No usable connection to the other side: address, TLS, login, or silence."""
+
+    kind = "unreachable"
+
+
+class Refused(ConnectError):
+    """The other side was reached, and said no."""
+
+    kind = "refused"
+
+
+class Prerequisite(ConnectError):
+    """Something that an earlier step makes is not there."""
+
+    kind = "prerequisite"
+
+
+class Conflict(ConnectError):
+    """What is there cannot be made what is wanted, and it is for a person to choose how to go on."""
+
+    kind = "conflict"
+
+
+class NotConverged(ConnectError):
+    """Everything was sent and accepted, and what is wanted is still not there."""
+
+    kind = "not_converged"
+
+
+class Moved(ConnectError):
+    """The other side changed between the read and the write; a fresh read settles it."""
+
+    kind = "moved"

@@ -1,0 +1,149 @@
+# Copyright: (c) 2026, omni_analytics.connect contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The in-process door: a task whose connection is local runs inside Ansible's own worker.
+
+Where that would not do what the module door does, the task is shipped like any other module.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from ansible import constants as C
+from ansible.errors import AnsibleError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.parameters import remove_values, sanitize_keys
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.action.normal import ActionModule as ShippedModule
+from ansible.utils.display import Display
+
+from ..module_utils._definition import Definition
+
+DISCOVERED = ("auto", "auto_legacy", "auto_silent", "auto_legacy_silent")
+HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+SWITCH = "omni_connect_in_process"
+
+display = Display()
+
+
+class InProcess(ShippedModule):
+    """An action plugin of this class serves the module of the same name."""
+
+    definition: Definition
+
+    def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
+        task_vars = dict(task_vars or {})
+        reason, controllers_python = self._why_ship(task_vars)
+        host = task_vars.get("inventory_hostname")
+        if reason:
+            display.vvv(f"{self._task.action}: through the module door ({reason})", host=host)
+            if controllers_python:
+                task_vars = self._with_interpreter(task_vars, sys.executable)
+            return super().run(tmp, task_vars)
+        display.vvv(f"{self._task.action}: in-process, in {sys.executable}", host=host)
+        return self._perform()
+
+    def _why_ship(self, task_vars: Mapping[str, Any]) -> tuple[str, bool]:
+        """Why this task has to go through the module door ("" where it does not), and whether it can
+        run there in the controller's own Python, where the libraries are."""
+        if not boolean(self._templar.template(task_vars.get(SWITCH, True)), strict=False):
+            return f"{SWITCH} is false", False
+        if self._connection.transport != "local":
+            return f"the connection is {self._connection.transport}", False
+        if self._connection.become:
+            return "become is set", False
+        interpreter = self._interpreter(task_vars)
+        if interpreter and not _same_python(interpreter):
+            return f"the interpreter is {interpreter}", False
+        if self.definition.library.error is not None:
+            return f"{self.definition.library.name} does not import in {sys.executable}", False
+        if self._task.async_val:
+            return "the task is async", True
+        if any(self._templar.template(part) for part in self._task.environment or ()):
+            return "the task has an environment", True
+        if C.DEFAULT_KEEP_REMOTE_FILES:
+            return "keep_remote_files is set", True
+        if sys.platform == "darwin":
+            # libpq's Kerberos and Apple's frameworks kill a process that forked without exec.
+            return "macOS", True
+        return "", False
+
+    def _host_vars(self, task_vars: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The variables of the host that the task is delegated to, or else of its own."""
+        if not self._task.delegate_to:
+            return task_vars
+        return task_vars.get("ansible_delegated_vars", {}).get(self._task.delegate_to, {})
+
+    def _interpreter(self, task_vars: Mapping[str, Any]) -> str:
+        """The Python that the inventory or the configuration pins, or "" where it is discovered."""
+        configured = C.config.get_config_value("INTERPRETER_PYTHON", variables=self._host_vars(task_vars))
+        interpreter = str(self._templar.template(configured) or "").strip()
+        return "" if interpreter in DISCOVERED else interpreter
+
+    def _with_interpreter(self, task_vars: dict[str, Any], path: str) -> dict[str, Any]:
+        task_vars["ansible_python_interpreter"] = path
+        if self._task.delegate_to:
+            delegated = dict(task_vars.get("ansible_delegated_vars", {}))
+            delegated[self._task.delegate_to] = {
+                **delegated.get(self._task.delegate_to, {}),
+                "ansible_python_interpreter": path,
+            }
+            task_vars["ansible_delegated_vars"] = delegated
+        return task_vars
+
+    def _perform(self) -> dict[str, Any]:
+        definition = self.definition
+        # Through JSON, as on the way to a shipped module: no lazy, tagged or vaulted type gets further.
+        args = json.loads(json.dumps(dict(self._task.args), default=str))
+        checked = ArgumentSpecValidator(
+            {name: dict(option) for name, option in definition.options.items()}, **definition.rules
+        ).validate(args)
+        params = checked.validated_parameters
+        hidden = set(checked._no_log_values)
+        if checked.error_messages:
+            result: dict[str, Any] = {"failed": True, "msg": "; ".join(checked.error_messages)}
+            params = {name: value for name, value in args.items() if name in definition.options}
+        else:
+            self._resolve_paths(params)
+            try:
+                result, made = definition.perform(params, bool(self._task.check_mode))
+            except SystemExit as ended:  # in a worker it would end the run of every host
+                result, made = {"failed": True, "msg": f"A library ended the task: exit {ended.code}"}, set()
+            hidden |= made
+        result = sanitize_keys(remove_values(result, hidden), hidden, frozenset(("diff", "invocation")))
+        result["invocation"] = {"module_args": self._shown(params, hidden)}
+        result["changed"] = bool(result.get("changed", False))
+        return result
+
+    def _resolve_paths(self, params: dict[str, Any]) -> None:
+        """Relative to the playbook's folder, which is where a shipped module of a local connection runs."""
+        for name, option in self.definition.options.items():
+            if option.get("type") == "path" and params.get(name):
+                params[name] = os.path.join(self._loader.get_basedir(), params[name])
+
+    def _shown(self, params: Mapping[str, Any], hidden: set[str]) -> dict[str, Any]:
+        options = self.definition.options
+        return {
+            name: HIDDEN if options[name].get("no_log") and value else remove_values(value, hidden)
+            for name, value in params.items()
+            if name in options
+        }
+
+
+def _same_python(path: str) -> bool:
+    """Whether ``path`` is the Python that runs Ansible.
+
+    Two virtual environments may link to one binary, so the folder counts beside the file.
+    """
+    if os.path.dirname(os.path.abspath(path)) != os.path.dirname(os.path.abspath(sys.executable)):
+        return False
+    try:
+        return os.path.samefile(path, sys.executable)
+    except OSError as error:
+        raise AnsibleError(f"The interpreter {path} of this host cannot be used: {error}") from error
