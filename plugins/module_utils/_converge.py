@@ -28,7 +28,8 @@ MASK = "********"
 class Change:
     """One step from what is there to what is wanted.
 
-    ``before`` and ``after`` are the lines of the diff: what the step is about, and how it stands.
+    ``before`` and ``after`` are the lines of the diff: what the step is about, and how it stands; None
+    is what is not there, and has no line.
     ``payload`` is what the resource sends; how it is shown to people is the resource's to say.
     """
 
@@ -40,8 +41,8 @@ class Change:
 class Resource(ABC):
     """Something that the collection keeps true. A context manager that holds what it opened."""
 
-    #: the result's key for what was sent: "statements" or "requests"
-    sends = "statements"
+    #: the result's key for what was sent: "statements" or "requests"; "" for a resource that only reads
+    sends = ""
 
     #: how many names of a list are shown (0: all)
     most = 0
@@ -123,16 +124,13 @@ def converge(resource: Resource, check_mode: bool) -> dict[str, Any]:
 
 def _result(resource: Resource, state: Any, done: Sequence[Change]) -> dict[str, Any]:
     sent = [resource.show(change) for change in done]
-    before: dict[str, Any] = {}
-    after: dict[str, Any] = {}
-    for change in done:
-        before.update(change.before)
-        after.update(change.after)
-    result: dict[str, Any] = {"changed": bool(done), resource.sends: sent}
+    result: dict[str, Any] = {"changed": bool(done)}
+    if resource.sends:
+        result[resource.sends] = sent
     if done:
         result["diff"] = {
-            "before": _cut(before, resource.most),
-            "after": _cut(after, resource.most),
+            "before": _lines([change.before for change in done], resource.most),
+            "after": _lines([change.after for change in done], resource.most),
             "prepared": "\n".join(sent) + "\n",
         }
     result.update(resource.learned(state, done))
@@ -141,10 +139,12 @@ def _result(resource: Resource, state: Any, done: Sequence[Change]) -> dict[str,
     return result
 
 
-def _cut(lines: dict[str, Any], most: int) -> dict[str, Any]:
-    if not most or len(lines) <= most:
-        return lines
-    return {**dict(list(lines.items())[:most]), "…": f"{len(lines) - most} more"}
+def _lines(parts: Sequence[dict[str, Any]], most: int) -> str:
+    """One side of a diff as text: a line for each thing that there is."""
+    lines = [f"{what}: {value}\n" for part in parts for what, value in part.items() if value is not None]
+    if most and len(lines) > most:
+        lines = [*lines[:most], f"… {len(lines) - most} more\n"]
+    return "".join(lines)
 
 
 def listed(names: Sequence[str], most: int) -> dict[str, Any]:

@@ -8,21 +8,31 @@ Postgres and in Omni's Include Schemas."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from ._errors import InvalidInput
 
 SYSTEM = re.compile(r"pg_.*|information_schema", re.DOTALL)
 
 
-def is_glob(name: str) -> bool:
-    """Whether ``name`` stands for every schema that it matches, rather than for itself."""
-    return "*" in name
-
-
 def matches(name: str, patterns: Iterable[str]) -> bool:
     """Whether one of ``patterns`` is ``name``, or matches it; * is any run of characters."""
     return any(re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), name, re.DOTALL) for pattern in patterns)
+
+
+def choose(there: Iterable[str], patterns: Sequence[str], excluded: Sequence[str] = ()) -> list[str]:
+    """The schemas of ``there`` that are meant, in its order."""
+    return [name for name in there if matches(name, patterns) and not matches(name, excluded)]
+
+
+def absent(there: Collection[str], patterns: Iterable[str]) -> list[str]:
+    """The plain names that are not there."""
+    return [name for name in patterns if "*" not in name and name not in there]
+
+
+def unmatched(there: Iterable[str], patterns: Iterable[str]) -> list[str]:
+    """The globs that match nothing."""
+    return [pattern for pattern in patterns if "*" in pattern and not choose(there, [pattern])]
 
 
 def check(schemas: Sequence[str], option: str = "schemas") -> None:

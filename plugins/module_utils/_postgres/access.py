@@ -76,7 +76,8 @@ class Access(Resource):
         self.most = params["max_listed"]
         self.role = check_role(params["role"], "role")
         self.patterns = list(params["schemas"])
-        self.upload_schema = params["upload_schema"]
+        self.excluded = params["exclude_schemas"]
+        self.upload_schema = params["upload_schema"] or ""
         _schemas.check(self.patterns)
         if self.upload_schema:
             _schemas.check_apart(self.upload_schema, self.patterns, "schemas")
@@ -99,9 +100,7 @@ class Access(Resource):
     def _look(self, session: Session, login: str, how: str) -> State:
         with session.transaction():
             spaces = [row["name"] for row in session.rows(SCHEMAS, {})]
-            chosen = [
-                name for name in spaces if _schemas.matches(name, self.patterns) and name != self.upload_schema
-            ]
+            chosen = _schemas.choose(spaces, self.patterns, [*self.excluded, self.upload_schema])
             (row,) = session.rows(
                 ACCESS, {"role": self.role, "schemas": chosen, "upload_schema": self.upload_schema}
             )
@@ -111,9 +110,7 @@ class Access(Resource):
             role_exists=row["role_exists"],
             connects=row["connects"],
             schemas=tuple(chosen),
-            absent_schemas=tuple(
-                name for name in self.patterns if not _schemas.is_glob(name) and name not in spaces
-            ),
+            absent_schemas=tuple(_schemas.absent(spaces, self.patterns)),
             relations=row["relations"],
             unreadable=tuple(tuple(found) for found in row["unreadable"]),
             uploads=row["uploads"],
@@ -188,6 +185,7 @@ DEFINITION = Definition(
         "role": {"type": "str", "default": "omni"},
         "password": {"type": "str", "no_log": True},
         "schemas": {"type": "list", "elements": "str", "default": ["public"]},
+        "exclude_schemas": {"type": "list", "elements": "str", "default": []},
         "upload_schema": {"type": "str"},
     },
     library=LIBRARY,

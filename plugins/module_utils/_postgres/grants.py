@@ -172,30 +172,19 @@ class Grants(PostgresResource):
         with self.session.transaction():
             database, *others = self.session.rows(PLACES, {"role": self.role})
             spaces = {row["schema"]: row for row in others}
-            chosen = [name for name in spaces if self._wants(name)]
+            chosen = _schemas.choose(spaces, self.patterns, self.params["exclude_schemas"])
             values = {"role": self.role, "schemas": chosen, "kinds": kinds}
             (row,) = self.session.rows(RELATIONS, {**values, "creators": self.creators, "later": self.later})
         return State(
             role_exists=database["role"] is not None,
             database=_place(database["database"], database),
             schemas=tuple(_place(name, spaces[name]) for name in chosen),
-            absent_schemas=tuple(
-                name for name in self.patterns if not _schemas.is_glob(name) and name not in spaces
-            ),
-            unmatched=tuple(
-                name
-                for name in self.patterns
-                if _schemas.is_glob(name) and not any(_schemas.matches(space, [name]) for space in spaces)
-            ),
+            absent_schemas=tuple(_schemas.absent(spaces, self.patterns)),
+            unmatched=tuple(_schemas.unmatched(spaces, self.patterns)),
             relations=row["relations"],
             missing=tuple(Relation(*found) for found in row["missing"]),
             later=tuple(Later(*found) for found in row["later"]),
             unknown_creators=tuple(row["unknown"]),
-        )
-
-    def _wants(self, schema: str) -> bool:
-        return _schemas.matches(schema, self.patterns) and not _schemas.matches(
-            schema, self.params["exclude_schemas"]
         )
 
     def plan(self, state: State) -> list[Change]:
@@ -341,7 +330,7 @@ def _can_give(place: Place) -> bool:
 
 
 def _change(statement: Statement, *labels: str) -> Change:
-    return Change(statement, dict.fromkeys(labels, "not granted"), dict.fromkeys(labels, "granted"))
+    return Change(statement, dict.fromkeys(labels), dict.fromkeys(labels, "granted"))
 
 
 def _by_creator(later: Sequence[Later], grantable: bool = True) -> list[tuple[str, str, list[str]]]:

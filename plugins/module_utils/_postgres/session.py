@@ -347,6 +347,8 @@ class PostgresResource(Resource):
     :param params: the module's options.
     """
 
+    sends = "statements"
+
     def __init__(self, params: Mapping[str, Any]) -> None:
         super().__init__()
         self.params = params

@@ -69,8 +69,8 @@ class UploadSchema(PostgresResource):
             text, parts = "CREATE SCHEMA {}", [(self.name,)]
             if self.owner:
                 text, parts = text + " AUTHORIZATION {}", [*parts, (self.owner,)]
-            owner = self.owner or "the login"
-            changes.append(Change(Statement(text, tuple(parts)), {label: None}, {label: {"owner": owner}}))
+            owner = f"owned by {self.owner or 'the login'}"
+            changes.append(Change(Statement(text, tuple(parts)), {label: None}, {label: owner}))
         else:
             self._refuse_adoption(state)
             if self.owner and state.owner != self.owner:
@@ -81,9 +81,7 @@ class UploadSchema(PostgresResource):
         if missing:
             grant = Statement(f"GRANT {', '.join(missing)} ON SCHEMA {{}} TO {{}}", ((self.name,), (self.role,)))
             labels = [f"{privilege} on {label}" for privilege in missing]
-            changes.append(
-                Change(grant, dict.fromkeys(labels, "not granted"), dict.fromkeys(labels, "granted"))
-            )
+            changes.append(Change(grant, dict.fromkeys(labels), dict.fromkeys(labels, "granted")))
         return changes
 
     def _refuse_adoption(self, state: State) -> None:

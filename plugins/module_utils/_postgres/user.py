@@ -92,11 +92,11 @@ class User(PostgresResource):
                     f"Creating role {self.name}", "it does not exist yet, and no password was given", "Set password."
                 )
             create = Statement("CREATE ROLE {} LOGIN PASSWORD {}", ((self.name,), self._secret()))
-            return [Change(create, {label: None}, {label: {"login": True, "password": MASK}})]
+            return [Change(create, {label: None}, {label: "may log in", f"{label}: password": MASK})]
         changes = []
         if not state.can_login:
             statement = Statement("ALTER ROLE {} LOGIN", ((self.name,),))
-            changes.append(Change(statement, {f"{label}: login": False}, {f"{label}: login": True}))
+            changes.append(Change(statement, {label: "may not log in"}, {label: "may log in"}))
         if state.password in ("differs", "unknown") and self.params["update_password"] == "always":
             statement = Statement("ALTER ROLE {} PASSWORD {}", ((self.name,), self._secret()))
             was = f"{state.password} ({state.how})"

@@ -1,0 +1,93 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, omni_analytics.connect contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: omni_upload_schema
+short_description: The Postgres schema for Omni's table uploads
+description:
+  - Keeps a schema of its own for the tables that people upload in Omni, with USAGE and CREATE for the Omni role. It
+    is the second step of Omni's guide to Postgres.
+  - Omni allows no modelled tables in that schema. One that is modelled too, or that already holds tables of
+    somebody else when it is first used, is refused.
+author:
+  - The omni_analytics.connect authors (@omni-analytics)
+extends_documentation_fragment:
+  - omni_analytics.connect.postgres
+  - omni_analytics.connect.attributes
+  - omni_analytics.connect.attributes.postgres
+options:
+  name:
+    description: Name of the schema.
+    type: str
+    required: true
+    aliases: [upload_schema]
+  role:
+    description: The role that uploads. See M(omni_analytics.connect.omni_pg_user).
+    type: str
+    default: omni
+  owner:
+    description:
+      - Owner of the schema. Without it, a new schema belongs to O(login_user), and an old one stays with its owner.
+      - The owner can drop uploaded tables, but not read them.
+    type: str
+  modelled_schemas:
+    description: The schemas that Omni models. The module fails if O(name) is one of them; a name with C(*) never means it.
+    type: list
+    elements: str
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: The schema for uploads
+  omni_analytics.connect.omni_upload_schema:
+    login_host: db1.example.com
+    login_db: sales
+    login_user: admin
+    login_password: "{{ vault_admin_password }}"
+    name: omni_uploads
+    role: omni
+    modelled_schemas: [public]
+"""
+
+RETURN = r"""
+name:
+  description: Name of the schema.
+  returned: success
+  type: str
+  sample: omni_uploads
+role:
+  description: The role that uploads.
+  returned: success
+  type: str
+  sample: omni
+owner:
+  description: Owner of the schema; null in check mode, before it is created.
+  returned: success
+  type: str
+  sample: admin
+statements:
+  description: The SQL that was sent, or in check mode would be.
+  returned: success
+  type: list
+  elements: str
+  sample: ['CREATE SCHEMA "omni_uploads"', 'GRANT USAGE, CREATE ON SCHEMA "omni_uploads" TO "omni"']
+error:
+  description: Facts of what went wrong, such as its C(kind) and the server's C(sqlstate).
+  returned: failure
+  type: dict
+"""
+
+from ansible_collections.omni_analytics.connect.plugins.module_utils._entry import run
+from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.upload_schema import DEFINITION
+
+
+def main() -> None:
+    run(DEFINITION)
+
+
+if __name__ == "__main__":
+    main()
