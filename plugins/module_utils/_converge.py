@@ -65,7 +65,7 @@ class Resource(ABC):
         """The changes from ``state`` to what is wanted, in the order in which they are sent; pure."""
         return []
 
-    def require(self, state: Any) -> None:
+    def require(self, state: Any) -> None:  # noqa: B027
         """Raise where ``state`` lacks what an earlier step makes. Asked before the first write, and
         never in check mode: there the earlier step did not run either."""
 

@@ -17,7 +17,9 @@ SYSTEM = re.compile(r"pg_.*|information_schema", re.DOTALL)
 
 def matches(name: str, patterns: Iterable[str]) -> bool:
     """Whether one of ``patterns`` is ``name``, or matches it; * is any run of characters."""
-    return any(re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), name, re.DOTALL) for pattern in patterns)
+    return any(
+        re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), name, re.DOTALL) for pattern in patterns
+    )
 
 
 def choose(there: Iterable[str], patterns: Sequence[str], excluded: Sequence[str] = ()) -> list[str]:

@@ -113,7 +113,8 @@ unreadable:
       description: Whether there are more than are listed.
       type: bool
 uploads:
-  description: Whether the role may create tables in O(upload_schema); null if that was not asked, or there is no such schema.
+  description:
+    - Whether the role may create tables in O(upload_schema); null if that was not asked, or there is no such schema.
   returned: success
   type: bool
 problems:

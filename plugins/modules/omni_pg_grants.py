@@ -137,7 +137,8 @@ unmanageable:
       description: How many privileges.
       type: int
     items:
-      description: The first O(max_listed) of them, each with its owner and the statement that somebody who can should run.
+      description:
+        - The first O(max_listed) of them, each with its owner and the statement that somebody who can should run.
       type: list
       elements: dict
     truncated:

@@ -35,7 +35,8 @@ options:
       - The owner can drop uploaded tables, but not read them.
     type: str
   modelled_schemas:
-    description: The schemas that Omni models. The module fails if O(name) is one of them; a name with C(*) never means it.
+    description:
+      - The schemas that Omni models. The module fails if O(name) is one of them; a name with C(*) never means it.
     type: list
     elements: str
     default: []

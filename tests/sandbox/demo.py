@@ -232,7 +232,9 @@ def read_later_table(database: Database, password: str) -> None:
         rows = cursor.fetchall()
     if rows != [(42,)]:
         raise SystemExit(f"omni read {rows} from {database.name}")
-    print(f"{database.name}: {database.owner} made {database.schema}.made_later, and omni reads {rows[0][0]} there")
+    print(
+        f"{database.name}: {database.owner} made {database.schema}.made_later, and omni reads {rows[0][0]} there"
+    )
 
 
 def keep(databases: Sequence[Database], omni: FakeOmni, password: str, inventory: Path) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import _schemas
-from .._converge import Change, Resource, listed
+from .._converge import Change, Resource
 from .._definition import Definition
 from .._errors import Unreachable
 from .session import LIBRARY, OPTIONS, Session, check_role
@@ -159,9 +159,8 @@ class Access(Resource):
         problems += [f"there is no schema {name}" for name in state.absent_schemas]
         if state.unreadable:
             schema, name, usage, reads = state.unreadable[0]
-            problems.append(
-                f"{len(state.unreadable)} cannot be read, first {schema}.{name} (it lacks {_lacks(schema, usage, reads)})"
-            )
+            lacks = _lacks(schema, usage, reads)
+            problems.append(f"{len(state.unreadable)} cannot be read, first {schema}.{name} (it lacks {lacks})")
         if self.upload_schema and state.uploads is None:
             problems.append(f"there is no schema {self.upload_schema} for uploads")
         elif self.upload_schema and not state.uploads:

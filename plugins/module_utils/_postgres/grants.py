@@ -162,7 +162,9 @@ class Grants(PostgresResource):
         wanted = params["default_privileges_for"]
         if len(wanted) > 1 and {"auto", "none"} & set(wanted):
             raise InvalidInput(
-                "Reading default_privileges_for", "auto and none stand alone", "Use one of them, or a list of roles."
+                "Reading default_privileges_for",
+                "auto and none stand alone",
+                "Use one of them, or a list of roles.",
             )
         self.later = [] if wanted == ["none"] else ["r", "S"] if params["sequences"] else ["r"]
         self.creators = None if wanted in (["auto"], ["none"]) else wanted
@@ -233,7 +235,9 @@ class Grants(PostgresResource):
             )
             what = KINDS[kind].lower()
             changes.append(
-                _change(statement, *(f"SELECT on later {what} of {creator} in schema {name}" for name in schemas))
+                _change(
+                    statement, *(f"SELECT on later {what} of {creator} in schema {name}" for name in schemas)
+                )
             )
         return changes
 
@@ -264,7 +268,9 @@ class Grants(PostgresResource):
         for item in state.missing:
             if not (item.grantable or item.held):
                 kind = "SEQUENCE" if item.sequence else "TABLE"
-                statement = Statement(f"GRANT SELECT ON {kind} {{}} TO {{}}", ((item.schema, item.name), role))
+                statement = Statement(
+                    f"GRANT SELECT ON {kind} {{}} TO {{}}", ((item.schema, item.name), role)
+                )
                 found.append((f"SELECT on {kind.lower()} {item}", item.owner, statement))
         for creator, kind, schemas in _by_creator(state.later, grantable=False):
             statement = Statement(

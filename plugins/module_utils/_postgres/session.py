@@ -70,7 +70,7 @@ MOVED = {
 }
 
 
-class Names(tuple):
+class Names(tuple):  # type: ignore[type-arg]  # tuple[…] is no base class in Python 3.8
     """Several identifiers, each a tuple of its parts."""
 
 
@@ -141,7 +141,9 @@ class Session:
     :param params: the module's options; see OPTIONS. ``user`` and ``password`` replace its login.
     """
 
-    def __init__(self, params: Mapping[str, Any], user: str | None = None, password: str | None = None) -> None:
+    def __init__(
+        self, params: Mapping[str, Any], user: str | None = None, password: str | None = None
+    ) -> None:
         self._params = params
         self._user = params["login_user"] if user is None else user
         self._password = params["login_password"] if user is None else password
@@ -170,7 +172,12 @@ class Session:
     def __enter__(self) -> Session:
         doing = f"Logging in to {self.where}" + (f" as {self._user}" if self._user else "")
         params = self._params
-        for option, least in (("login_port", 1), ("connect_timeout", 1), ("lock_timeout", 1), ("statement_timeout", 1)):
+        for option, least in (
+            ("login_port", 1),
+            ("connect_timeout", 1),
+            ("lock_timeout", 1),
+            ("statement_timeout", 1),
+        ):
             if params[option] < least or (option == "login_port" and params[option] > 65535):
                 raise InvalidInput(f"Reading {option}", f"{params[option]} is out of range")
         keywords = {
@@ -206,7 +213,9 @@ class Session:
         self.connection.autocommit = True
         if self.version < OLDEST:
             self.connection.close()
-            raise Refused(doing, f"the server's version is {self.version}", "Postgres 12 is the oldest that works.")
+            raise Refused(
+                doing, f"the server's version is {self.version}", "Postgres 12 is the oldest that works."
+            )
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -228,7 +237,7 @@ class Session:
         ]
         if self.version >= 140000:
             settings.append(("client_connection_check_interval", "1s"))
-        begin = [sql.SQL("BEGIN" if writing else "BEGIN READ ONLY")]
+        begin: list[Any] = [sql.SQL("BEGIN" if writing else "BEGIN READ ONLY")]
         begin += [sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(k), sql.Literal(v)) for k, v in settings]
         if self._role:
             begin.append(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(self._role)))
@@ -255,6 +264,10 @@ class Session:
         :raises Refused: the server does not allow it.
         """
         self._send(statement.compose(), (), self.text(statement, 5), plan=True)
+
+    def verifier(self, role: str, password: str) -> str:
+        """``password`` as Postgres stores it, made here: neither the server nor its log sees the password."""
+        return str(extensions.encrypt_password(password, role, self.connection, "scram-sha-256"))
 
     def text(self, statement: Statement, most: int = 0) -> str:
         """The statement as people see it; see :meth:`Statement.masked`."""

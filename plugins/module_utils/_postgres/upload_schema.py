@@ -79,7 +79,9 @@ class UploadSchema(PostgresResource):
                 changes.append(Change(alter, {label_owner: state.owner}, {label_owner: self.owner}))
         missing = [privilege for privilege in ("USAGE", "CREATE") if privilege not in state.privileges]
         if missing:
-            grant = Statement(f"GRANT {', '.join(missing)} ON SCHEMA {{}} TO {{}}", ((self.name,), (self.role,)))
+            grant = Statement(
+                f"GRANT {', '.join(missing)} ON SCHEMA {{}} TO {{}}", ((self.name,), (self.role,))
+            )
             labels = [f"{privilege} on {label}" for privilege in missing]
             changes.append(Change(grant, dict.fromkeys(labels), dict.fromkeys(labels, "granted")))
         return changes

@@ -14,7 +14,7 @@ from .._converge import MASK, Change
 from .._definition import Definition
 from .._errors import InvalidInput, Unreachable
 from . import scram
-from .session import LIBRARY, OPTIONS, PostgresResource, Secret, Session, Statement, check_role, extensions
+from .session import LIBRARY, OPTIONS, PostgresResource, Secret, Session, Statement, check_role
 
 ROLE = """
 SELECT rolcanlogin, rolsuper, rolvaliduntil <= now() AS expired,
@@ -43,7 +43,9 @@ class User(PostgresResource):
         self.name = check_role(params["name"], "name")
         self.password = params["password"]
         if self.password is not None and (not self.password or "\0" in self.password):
-            raise InvalidInput("Reading password", "it is empty, or has a character that Postgres cannot keep")
+            raise InvalidInput(
+                "Reading password", "it is empty, or has a character that Postgres cannot keep"
+            )
         self._verifier: Secret | None = None
         self._set = False
 
@@ -89,7 +91,9 @@ class User(PostgresResource):
         if not state.exists:
             if self.password is None:
                 raise InvalidInput(
-                    f"Creating role {self.name}", "it does not exist yet, and no password was given", "Set password."
+                    f"Creating role {self.name}",
+                    "it does not exist yet, and no password was given",
+                    "Set password.",
                 )
             create = Statement("CREATE ROLE {} LOGIN PASSWORD {}", ((self.name,), self._secret()))
             return [Change(create, {label: None}, {label: "may log in", f"{label}: password": MASK})]
@@ -104,11 +108,9 @@ class User(PostgresResource):
         return changes
 
     def _secret(self) -> Secret:
-        """The password as Postgres stores it, made here: the server and its log never see the password."""
+        """The verifier, the same one in every plan of this run."""
         if self._verifier is None:
-            self._verifier = Secret(
-                extensions.encrypt_password(self.password, self.name, self.session.connection, "scram-sha-256")
-            )
+            self._verifier = Secret(self.session.verifier(self.name, self.password))
             self.secrets.add(self._verifier)
         return self._verifier
 
@@ -127,7 +129,9 @@ class User(PostgresResource):
                 "It was left as it is; update_password: always changes it."
             )
         if state.password == "unknown" and not done:
-            warnings.append(f"Whether the password of role {self.name} is the one given is unknown: {state.how}.")
+            warnings.append(
+                f"Whether the password of role {self.name} is the one given is unknown: {state.how}."
+            )
         return {
             "name": self.name,
             "exists": state.exists,

@@ -1,0 +1,251 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, omni_analytics.connect contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: omni_connection
+short_description: The connection to a Postgres database in Omni
+description:
+  - Keeps one connection in Omni as wanted. It is the fourth step of Omni's guide to Postgres, and has the fields of
+    its form.
+  - The connection is found by its exact name among those that are not in Omni's trash. Where several have that name,
+    the task fails and lists their ids, and O(connection_id) chooses.
+  - Omni's API can change O(password) and O(base_role) of a connection, and nothing else. Where O(database) or
+    O(default_schema) differs, the task fails and names what differs. It never replaces the connection, because the
+    models and dashboards of the old one would go to the trash with it.
+  - Omni creates a connection without trying it. M(omni_analytics.connect.omni_pg_access_info) logs in to the database
+    as Omni will.
+author:
+  - The omni_analytics.connect authors (@omni-analytics)
+extends_documentation_fragment:
+  - omni_analytics.connect.omni
+  - omni_analytics.connect.attributes
+  - omni_analytics.connect.attributes.omni
+options:
+  name:
+    description:
+      - Display name of the connection, compared character by character.
+      - Required with O(state=present), and with O(state=absent) unless there is O(connection_id).
+    type: str
+  connection_id:
+    description:
+      - Id of a connection that exists. Needed only where several have the same name.
+      - One whose name is not O(name) is an error, since the API cannot rename a connection.
+    type: str
+  host:
+    description:
+      - Host, by the address at which Omni reaches the database. It may differ from the one at which Ansible does.
+      - An address that only this machine itself can reach, such as V(localhost) or the path of a socket, is refused.
+      - Required with O(state=present).
+    type: str
+  port:
+    description: Port of the database server.
+    type: int
+    default: 5432
+  database:
+    description:
+      - Database to connect to.
+      - Required with O(state=present).
+    type: str
+  username:
+    description: Username, which is the role of M(omni_analytics.connect.omni_pg_user).
+    type: str
+    default: omni
+  password:
+    description:
+      - Password of O(username). Needed to create the connection.
+      - It is sent as it is, blanks at its ends included.
+    type: str
+  update_password:
+    description:
+      - V(on_create) sends the password when the connection is created, and never again.
+      - V(always) sends it in every run, because Omni does not tell whether it has the same one already. So every
+        run reports a change, and in check mode too.
+    type: str
+    default: on_create
+    choices: [on_create, always]
+  default_schema:
+    description:
+      - Default schema. It has to be among O(include_schemas), where there are any.
+      - Omni may keep it to itself; it is then listed in RV(unverifiable) and not compared.
+    type: str
+    default: public
+  include_schemas:
+    description:
+      - Include schemas, as names or with C(*) for any run of characters.
+      - An empty list, or a lone V(*) in it, means every schema.
+    type: list
+    elements: str
+    default: []
+  scratch_schema:
+    description:
+      - Schema for Table Uploads, which is that of M(omni_analytics.connect.omni_upload_schema). It cannot be among
+        O(include_schemas), nor be O(default_schema).
+      - Left out, uploads are not pushed to the database.
+    type: str
+    aliases: [upload_schema]
+  system_timezone:
+    description: Database Timezone, as an IANA name. It is the timezone that the database uses.
+    type: str
+    default: UTC
+    aliases: [database_timezone]
+  query_timezone:
+    description:
+      - Query timezone, as an IANA name. Queries convert data from O(system_timezone) to it.
+      - V(NONE) means no conversion.
+    type: str
+    default: NONE
+  allows_user_specific_timezones:
+    description: Allow User-Specific Timezones, so that a user's own timezone is used for queries.
+    type: bool
+    default: false
+  query_timeout_seconds:
+    description:
+      - Query timeout in seconds, from 1 to 3600, after which the database cancels a query.
+      - Left out, Omni uses its own, which its documentation gives as 900.
+    type: int
+    aliases: [query_timeout]
+  base_role:
+    description:
+      - The role that every user of the organization has on the connection, such as V(NO_ACCESS), V(VIEWER),
+        V(RESTRICTED_QUERIER), V(QUERIER), V(MODELER), V(CONNECTION_ADMIN), or a role of your own.
+      - V(RESTRICTED_QUERIER) and V(QUERY_TOPICS) are two names of one role.
+      - Left out, Omni chooses it for a new connection, and that of another one stays as it is.
+    type: str
+  state:
+    description:
+      - V(present) creates the connection where there is none, and updates what can be.
+      - V(absent) deletes it. Its models and its content go to Omni's trash with it, and its password is destroyed.
+    type: str
+    default: present
+    choices: [present, absent]
+notes:
+  - A host, port, username, schema list, upload schema, timezone or timeout that is changed here after the connection
+    was created changes nothing in Omni, and the API lets nobody notice. RV(unverifiable) lists these options, and a
+    person can compare them with the connection's page in Omni.
+seealso:
+  - module: omni_analytics.connect.omni_connection_info
+  - module: omni_analytics.connect.omni_pg_user
+  - module: omni_analytics.connect.omni_upload_schema
+"""
+
+EXAMPLES = r"""
+- name: Connect Omni to the database
+  omni_analytics.connect.omni_connection:
+    api_url: https://example.omniapp.co
+    api_token: "{{ vault_omni_token }}"
+    name: Sales
+    host: db1.example.com
+    database: sales
+    username: omni
+    password: "{{ vault_omni_password }}"
+    include_schemas: [public, 'stats_*']
+    upload_schema: omni_uploads
+    database_timezone: Europe/Berlin
+    query_timeout: 600
+    base_role: NO_ACCESS
+  register: sales
+
+- name: Tell Omni the new password of its role
+  omni_analytics.connect.omni_connection:
+    api_url: https://example.omniapp.co
+    api_token: "{{ vault_omni_token }}"
+    name: Sales
+    host: db1.example.com
+    database: sales
+    include_schemas: [public, 'stats_*']
+    password: "{{ vault_new_omni_password }}"
+    update_password: always
+
+- name: Delete the connection, with its models and its content
+  omni_analytics.connect.omni_connection:
+    api_url: https://example.omniapp.co
+    api_token: "{{ vault_omni_token }}"
+    name: Sales
+    state: absent
+"""
+
+RETURN = r"""
+connection_id:
+  description: Id of the connection; null in check mode before it is created, and where there is none to delete.
+  returned: success
+  type: str
+  sample: 3f2b8c1e-9d4a-4c55-8a3e-0f5f3c1f7b21
+name:
+  description: Name of the connection.
+  returned: success
+  type: str
+  sample: Sales
+connection:
+  description:
+    - The connection as Omni's API shows it, with its fields in snake case; null where there is none.
+    - Besides those below there may be more, such as the settings of connection environments.
+  returned: success
+  type: dict
+  contains:
+    id:
+      description: Its id.
+      type: str
+    name:
+      description: Its display name.
+      type: str
+    dialect:
+      description: The kind of database.
+      type: str
+      sample: postgres
+    database:
+      description: The database.
+      type: str
+    default_schema:
+      description: The default schema, or null where Omni keeps it to itself.
+      type: str
+    base_role:
+      description: The base role.
+      type: str
+    created_at:
+      description: When it was created.
+      type: str
+    updated_at:
+      description: When it was last changed.
+      type: str
+unverifiable:
+  description:
+    - The options that were given, or have a default, and cannot be compared with a connection that was there before
+      this run, because Omni's API does not show them.
+  returned: success
+  type: list
+  elements: str
+  sample: [host, port, username, password]
+requests:
+  description:
+    - The requests that were sent to change something, or in check mode would be, by method and path.
+    - The diff shows them in full, with the password masked.
+  returned: success
+  type: list
+  elements: str
+  sample: [POST /api/v1/connections]
+msg:
+  description: What deleting the connection does to what was made from it; otherwise, what went wrong.
+  returned: when the connection is deleted, and on failure
+  type: str
+error:
+  description:
+    - Facts of what went wrong, such as its C(kind), the HTTP C(status) that Omni answered, the C(ids) of several
+      connections of one name, or for each option in C(differences) what it C(is) in Omni and what is C(wanted).
+  returned: failure
+  type: dict
+"""
+
+from ansible_collections.omni_analytics.connect.plugins.module_utils._entry import run
+from ansible_collections.omni_analytics.connect.plugins.module_utils._omni.connection import DEFINITION
+
+
+def main() -> None:
+    run(DEFINITION)
+
+
+if __name__ == "__main__":
+    main()
