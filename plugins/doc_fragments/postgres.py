@@ -76,6 +76,14 @@ options:
       - A server that stays silent longer than that is given up 5 seconds later.
     type: int
     default: 30
+  on_standby:
+    description:
+      - What to do where something has to be changed, and the server is a standby, which only reads.
+      - V(skip) skips the task with the reason, for inventories that list standbys too.
+      - Check mode, and a task that has nothing to change, work on a standby.
+    type: str
+    default: fail
+    choices: [fail, skip]
   max_listed:
     description:
       - The most names that a list in the result, a diff, or a statement in the result shows; V(0) shows all.

@@ -48,6 +48,8 @@ class Resource(ABC):
     most = 0
 
     def __init__(self) -> None:
+        #: what the other side remarked while changes were applied
+        self.remarks: list[str] = []
         #: values that must never be shown, beside those that the argument spec marks
         self.secrets: set[str] = set()
 
@@ -116,7 +118,8 @@ def converge(resource: Resource, check_mode: bool) -> dict[str, Any]:
             time.sleep(random.uniform(0, 0.05 * 2**attempt))
     raise NotConverged(
         "Reading again after the changes",
-        "the server accepted them, and this is still missing: " + "; ".join(map(resource.show, changes)),
+        "the server accepted them, and this is still missing: "
+        + "; ".join([*map(resource.show, changes), *resource.remarks]),
         "Run the first of them by hand to see what the server says of it.",
         **{resource.sends: [resource.show(change) for change in done]},
     )

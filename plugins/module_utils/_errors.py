@@ -79,6 +79,15 @@ class NotConverged(ConnectError):
     kind = "not_converged"
 
 
+class Skipped(ConnectError):
+    """There is something to do that the options say to leave alone here. The task is skipped, not failed."""
+
+    kind = "skipped"
+
+    def result(self) -> dict[str, Any]:
+        return {"changed": False, "skipped": True, "skip_reason": str(self)}
+
+
 class Moved(ConnectError):
     """The other side changed between the read and the write; a fresh read settles it."""
 

@@ -160,7 +160,9 @@ class Access(Resource):
         if state.unreadable:
             schema, name, usage, reads = state.unreadable[0]
             lacks = _lacks(schema, usage, reads)
-            problems.append(f"{len(state.unreadable)} cannot be read, first {schema}.{name} (it lacks {lacks})")
+            problems.append(
+                f"{len(state.unreadable)} cannot be read, first {schema}.{name} (it lacks {lacks})"
+            )
         if self.upload_schema and state.uploads is None:
             problems.append(f"there is no schema {self.upload_schema} for uploads")
         elif self.upload_schema and not state.uploads:

@@ -24,7 +24,7 @@ else:
 
 from .._converge import MASK, Change, Resource
 from .._definition import Library
-from .._errors import InvalidInput, Moved, Refused, Unreachable
+from .._errors import InvalidInput, Moved, Refused, Skipped, Unreachable
 
 LIBRARY = Library("psycopg2", "psycopg2-binary", PSYCOPG2_ERROR)
 
@@ -48,6 +48,7 @@ OPTIONS: dict[str, Any] = {
     "connect_timeout": {"type": "int", "default": 10},
     "lock_timeout": {"type": "int", "default": 5},
     "statement_timeout": {"type": "int", "default": 30},
+    "on_standby": {"type": "str", "default": "fail", "choices": ["fail", "skip"]},
     "max_listed": {"type": "int", "default": 50},
 }
 
@@ -242,15 +243,29 @@ class Session:
         if self._role:
             begin.append(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(self._role)))
         if writing:
-            begin.append(sql.SQL("SELECT pg_advisory_xact_lock({})").format(sql.Literal(LOCK)))
+            begin.append(
+                sql.SQL("SELECT pg_is_in_recovery() AS standby, pg_advisory_xact_lock({})").format(
+                    sql.Literal(LOCK)
+                )
+            )
         try:
-            self._send(sql.SQL("; ").join(begin), (), "beginning a transaction")
+            cursor = self._send(sql.SQL("; ").join(begin), (), "beginning a transaction")
+            if writing and cursor.fetchone()["standby"]:
+                self._refuse_standby()
             yield
             self._send(sql.SQL("COMMIT"), (), "committing")
         finally:
             if not self.connection.closed and self.connection.info.transaction_status:
                 with suppress(psycopg2.Error, TimeoutError), _deadline(GRACE):
                     self.connection.cursor().execute("ROLLBACK")
+
+    def _refuse_standby(self) -> None:
+        refusal = Skipped if self._params["on_standby"] == "skip" else Refused
+        raise refusal(
+            f"Changing {self.where}",
+            "it is a standby, which only reads",
+            "Log in to the primary; several hosts in login_host and target_session_attrs in connect_params find it.",
+        )
 
     def rows(self, query: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The rows of a query of the catalog."""
@@ -380,6 +395,7 @@ class PostgresResource(Resource):
         with self.session.transaction(writing=True):
             for change in changes:
                 self.session.execute(change.payload)
+        self.remarks = self.session.notices
         yield from changes
 
     def show(self, change: Change) -> str:
