@@ -26,6 +26,8 @@ def run(definition: Definition) -> None:
     _end_when_abandoned()
     result, secrets = definition.perform(module.params, module.check_mode)
     module.no_log_values.update(secrets)
+    for warning in result.pop("warnings", ()):
+        module.warn(warning)
     if result.get("failed"):
         module.fail_json(**result)
     module.exit_json(**result)

@@ -18,7 +18,8 @@ from typing import Any
 from ansible import constants as C
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.module_utils.common.parameters import remove_values, sanitize_keys
+from ansible.module_utils.common.parameters import remove_values
+from ansible.module_utils.errors import AnsibleValidationErrorMultiple, UnsupportedError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action.normal import ActionModule as ShippedModule
 from ansible.utils.display import Display
@@ -26,7 +27,6 @@ from ansible.utils.display import Display
 from ..module_utils._definition import Definition
 
 DISCOVERED = ("auto", "auto_legacy", "auto_silent", "auto_legacy_silent")
-HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 SWITCH = "omni_connect_in_process"
 
 display = Display()
@@ -107,8 +107,7 @@ class InProcess(ShippedModule):
         params = checked.validated_parameters
         hidden = set(checked._no_log_values)
         if checked.error_messages:
-            result: dict[str, Any] = {"failed": True, "msg": "; ".join(checked.error_messages)}
-            params = {name: value for name, value in args.items() if name in definition.options}
+            result: dict[str, Any] = {"failed": True, "msg": self._complaint(checked.errors)}
         else:
             self._resolve_paths(params)
             try:
@@ -116,24 +115,21 @@ class InProcess(ShippedModule):
             except SystemExit as ended:  # in a worker it would end the run of every host
                 result, made = {"failed": True, "msg": f"A library ended the task: exit {ended.code}"}, set()
             hidden |= made
-        result = sanitize_keys(remove_values(result, hidden), hidden, frozenset(("diff", "invocation")))
-        result["invocation"] = {"module_args": self._shown(params, hidden)}
-        result["changed"] = bool(result.get("changed", False))
-        return result
+        # A misspelled option may hold a secret that nothing marks as one.
+        known = {name: value for name, value in params.items() if name not in checked.unsupported_parameters}
+        return remove_values({"changed": False, **result, "invocation": {"module_args": known}}, hidden)
+
+    def _complaint(self, errors: AnsibleValidationErrorMultiple) -> str:
+        """What AnsibleModule says of options that do not fit."""
+        if isinstance(errors[0], UnsupportedError):
+            return f"Unsupported parameters for ({self._task.action}) module: {errors.msg}"
+        return errors.msg
 
     def _resolve_paths(self, params: dict[str, Any]) -> None:
         """Relative to the playbook's folder, which is where a shipped module of a local connection runs."""
         for name, option in self.definition.options.items():
             if option.get("type") == "path" and params.get(name):
                 params[name] = os.path.join(self._loader.get_basedir(), params[name])
-
-    def _shown(self, params: Mapping[str, Any], hidden: set[str]) -> dict[str, Any]:
-        options = self.definition.options
-        return {
-            name: HIDDEN if options[name].get("no_log") and value else remove_values(value, hidden)
-            for name, value in params.items()
-            if name in options
-        }
 
 
 def _same_python(path: str) -> bool:

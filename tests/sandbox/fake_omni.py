@@ -26,30 +26,31 @@ import ssl
 import sys
 import tempfile
 import threading
+import time
 import uuid
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from copy import deepcopy
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from math import ceil
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import trustme
 
 from tests.sandbox import omni_api
+from tests.sandbox.omni_faults import Fault, Reply, with_fault
 from tests.sandbox.omni_instance import Answer, Call, OmniInstance, Record, Refusal
+from tests.sandbox.omni_quirks import ERROR_STYLES, Quirks
 
 MASK = "********"
 MISSING_HEADER = "Bad Request: Missing or malformed Authorization header"
-
-
-class Reply(NamedTuple):
-    status: int
-    body: str
-    content_type: str = "application/json"
-    headers: Mapping[str, str] | None = None
+# A create whose answer is lost, for each value of the quirk fail_after_commit.
+LOST: dict[int | str, str] = {502: "status_after 502", "drop": "drop_after"}
+CONNECTIONS = "/api/v1/connections"
 
 
 class FakeOmni:
@@ -79,6 +80,13 @@ class FakeOmni:
             self._requests: list[Record] = []
             self._next: list[Reply] = []
             self._always: Reply | None = None
+            self._faults: list[Fault] = []
+            self._served: defaultdict[str | None, deque[float]] = defaultdict(deque)
+
+    @property
+    def quirks(self) -> Quirks:
+        """The switches of this instance; setting one holds from the next request on, until reset()."""
+        return self.instance.quirks
 
     @property
     def reachable(self) -> bool | Callable[[Record], bool]:
@@ -97,11 +105,14 @@ class FakeOmni:
     def connections(self) -> list[Record]:
         """All that Omni has stored, archived ones and write-only settings included, but no password."""
         with self._lock:
+            self.instance.seed()
             return deepcopy(list(self.instance.connections.values()))
 
     @property
     def requests(self) -> list[Record]:
-        """What clients sent: method, path, query, body (secrets masked), status, user_agent."""
+        """What clients sent: method, path, query, body (secrets masked), user_agent; the status of the
+        answer, None if it did not go out; and the kind of the fault that it met, or None.
+        """
         with self._lock:
             return deepcopy(self._requests)
 
@@ -141,6 +152,23 @@ class FakeOmni:
         """Answer every request like this, until reset()."""
         with self._lock:
             self._always = Reply(status, body, content_type, headers)
+
+    def fault(self, method: str, path_pattern: str, nth: int = 1, times: int = 1, *, kind: str) -> None:
+        """Let requests fail, counted from now on: the nth of those that match, and so `times` in a row.
+
+        `method` and `path_pattern` may have "*" for anything; the kinds are those of with_fault(). Where
+        several faults meet, the first arranged is the one. ValueError if there is no such kind.
+        """
+        with self._lock:
+            self._faults.append(Fault(method, path_pattern, nth - 1, times, kind))
+
+    def fault_at(self, n: int, kind: str) -> None:
+        """Let the nth request from now on fail, whatever it is."""
+        self.fault("*", "*", nth=n, kind=kind)
+
+    def clear_faults(self) -> None:
+        with self._lock:
+            self._faults.clear()
 
     # The server
 
@@ -183,20 +211,35 @@ class FakeOmni:
         except ValueError:
             body = raw.decode(errors="replace")
         with self._lock:
+            self.instance.seed()
             if path.startswith("/_fake/"):
                 return _json_reply(*_answered(lambda: self._control(method, path, headers, body)))
             misfit = self._watch_request(method, path, query, body)
-            reply = self._next.pop(0) if self._next else self._always
-            if reply is None:
+
+            def serve() -> Reply:
+                if canned := self._next.pop(0) if self._next else self._always:
+                    return canned
+                if wait := self._over_limit(headers.get("Authorization")):
+                    limited = self._rendered(429, Refusal(429, "Too many requests").body)
+                    seconds = {"Retry-After": str(ceil(wait))} if self.quirks.retry_after else None
+                    return limited._replace(headers=seconds)
                 status, answer = _answered(lambda: self._serve(method, path, query, body, headers, misfit))
-                reply = _json_reply(*self._watch_answer(method, path, status, answer))
+                return self._rendered(*self._watch_answer(method, path, status, answer))
+
+            # All of them count the request, also those that come too late for it.
+            kind = next(iter([fault.kind for fault in self._faults if fault.meets(method, path)]), None)
+            reply = with_fault(kind, serve) if kind else serve()
+            lost = LOST.get(self.quirks.fail_after_commit)
+            if lost and not kind and (method, path, reply.status) == ("POST", CONNECTIONS, 201):
+                kind, reply = lost, with_fault(lost, lambda: reply)
             self._requests.append({
                 "method": method,
                 "path": path,
                 "query": query,
                 "body": _masked(body),
-                "status": reply.status,
+                "status": None if reply.cut == "before it" else reply.status,
                 "user_agent": headers.get("User-Agent"),
+                "fault": kind,
             })  # fmt: skip
             return reply
 
@@ -211,9 +254,7 @@ class FakeOmni:
         return None
 
     def _watch_answer(self, method: str, path: str, status: int, answer: Any) -> Answer:
-        try:
-            omni_api.find_route(method, path)
-        except omni_api.ShapeError:
+        if self._absent(method, path):
             return status, answer  # a refusal: there is nothing at that path
         wrong = None
         try:
@@ -233,16 +274,43 @@ class FakeOmni:
         self.violations.append(f"answer: {wrong}")
         return 599, {"detail": f"the fake Omni gave a wrong answer: {wrong}", "status": 599}
 
+    def _rendered(self, status: int, answer: Any) -> Reply:
+        style = self.quirks.error_style
+        if style == "detail" or not 400 <= status < 599:
+            return _json_reply(status, answer)
+        body = ERROR_STYLES[style](status, answer.get("detail", ""))
+        return Reply(status, body, "text/html" if style == "html" else "application/json")
+
     # Who may do what
+
+    def _over_limit(self, key: str | None) -> float:
+        """For how many seconds this key has no requests left; 0 if it has, and then one is used."""
+        limit, window, served = self.quirks.rate_limit, self.quirks.rate_window, self._served[key]
+        now = time.monotonic()
+        while served and served[0] <= now - window:
+            served.popleft()
+        if limit and len(served) >= limit:
+            return served[0] + window - now
+        served.append(now)
+        return 0
+
+    def _absent(self, method: str, path: str) -> int:
+        """0 if there is such a route, or the status that says that there is none."""
+        try:
+            route, _variables = omni_api.find_route(method, path)
+        except omni_api.ShapeError:
+            return 400 if any(route.pattern.fullmatch(path) for route in omni_api.ROUTES) else 404
+        return self.quirks.absent.get(route.name, 0)
 
     def _role(self, headers: Message) -> str:
         scheme, _space, token = (headers.get("Authorization") or "").partition(" ")
-        if scheme != "Bearer" or not token:
-            raise Refusal(400, MISSING_HEADER)
+        missing = scheme != "Bearer" or not token
         for known, role in ((self.token, "ORG_ADMIN"), (self.member_token, "MEMBER")):
-            if hmac.compare_digest(token.encode(), known.encode()):
+            if not missing and hmac.compare_digest(token.encode(), known.encode()):
                 return role
-        raise Refusal(403, "Invalid bearer token")
+        if self.quirks.auth_style == "spec":
+            raise Refusal(401, "Authentication required")
+        raise Refusal(400, MISSING_HEADER) if missing else Refusal(403, "Invalid bearer token")
 
     def _control(self, method: str, path: str, headers: Message, body: Any) -> Answer:
         """Routes that Omni has not: they show its state to a program in another process."""
@@ -261,8 +329,10 @@ class FakeOmni:
                 "violations": self.violations,
             }
         if (method, path) == ("POST", "/_fake/password_matches"):
-            stored = omni.passwords.get(body["connection_id"])
-            return 200, {"matches": stored is not None and stored == body["password"]}
+            match body:
+                case {"connection_id": str(id), "password": str(password)}:
+                    return 200, {"matches": omni.passwords.get(id) == password}
+            raise Refusal(400, "Bad Request: connection_id and password are needed, as text")
         raise Refusal(404, "Not found")
 
     def _serve(
@@ -275,18 +345,17 @@ class FakeOmni:
         misfit: omni_api.ShapeError | None,
     ) -> Answer:
         role = self._role(headers)
-        try:
-            route, variables = omni_api.find_route(method, path)
-        except omni_api.ShapeError:
-            if any(route.pattern.fullmatch(path) for route in omni_api.ROUTES):
-                raise Refusal(400, "Invalid method") from None
-            raise Refusal(404, "Not found") from None
+        if self.quirks.org_role == "MEMBER":
+            role = "MEMBER"
+        if status := self._absent(method, path):
+            raise Refusal(status, "Not found" if status == 404 else "Invalid method")
+        route, variables = omni_api.find_route(method, path)
         if route.name == "whoami":
             return 200, _whoami(role)
         if role != "ORG_ADMIN":
             raise Refusal(403, "Forbidden" if route.name.startswith("models_") else "Permission denied")
         if misfit:
-            body = _without_unknown(misfit, body, route)
+            body = _without_unknown(misfit, body, route, strict=self.quirks.strict_body)
         operation: Callable[[Call], Answer] = getattr(self.instance, route.name)
         return operation(Call(variables, query, body))
 
@@ -307,14 +376,14 @@ def _answered(serve: Callable[[], Answer]) -> Answer:
         return refusal.status, refusal.body
 
 
-def _without_unknown(misfit: omni_api.ShapeError, body: Any, route: omni_api.Route) -> Any:
+def _without_unknown(misfit: omni_api.ShapeError, body: Any, route: omni_api.Route, strict: bool) -> Any:
     """Refuse a misfit as Omni does. But nobody knows what Omni does with a field in a body that it does
-    not know: such fields are left out of the body that is returned.
+    not know: unless `strict`, such fields are left out of the body that is returned.
     """
     for error in misfit.errors:
         where = list(error.absolute_path)
         unknown_field = error.validator == "additionalProperties"
-        if unknown_field and where[0] == "body":
+        if unknown_field and where[0] == "body" and not strict:
             continue
         if where == ["body"] and isinstance(body, str):
             raise Refusal(400, "Bad Request: Invalid JSON")
@@ -367,6 +436,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _handle(self) -> None:
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         reply = self.server.omni.answer(self.command, self.path, self.headers, raw)
+        time.sleep(reply.delay)
+        self.close_connection |= bool(reply.cut)
+        if reply.cut == "before it":
+            return
         self.send_response(reply.status)
         body = reply.body.encode()
         for name, value in (reply.headers or {}).items():
@@ -374,7 +447,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", reply.content_type)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(body[: len(body) // 2] if reply.cut else body)
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _handle
 
@@ -424,7 +497,13 @@ def main() -> int:
     parser.add_argument(
         "--state-dir", type=Path, help="write the CA and fake_omni.json (with the tokens) to this folder"
     )
-    parser.add_argument("--seed-duplicate", metavar="NAME", help="start with two connections of this name")
+    parser.add_argument(
+        "--quirk",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="set a switch (see omni_quirks.py); may be repeated",
+    )
     options = parser.parse_args()
 
     stop = threading.Event()
@@ -434,9 +513,8 @@ def main() -> int:
         options.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         options.state_dir = options.state_dir.resolve()
     with FakeOmni(options.host, options.port, options.state_dir) as omni:
-        if options.seed_duplicate:
-            omni.add_connection(options.seed_duplicate)
-            omni.add_connection(options.seed_duplicate)
+        for assignment in options.quirk:
+            omni.quirks.set(assignment)
         print(f"url: {omni.url}", f"ca_file: {omni.ca_file}", f"token: {omni.token}", sep="\n", flush=True)
         stop.wait()
     return 0

@@ -40,6 +40,10 @@ WRITE_ONLY = frozenset({
     "username",
 })  # fmt: skip
 
+# A connection's environment attribute, in its present and its older spelling.
+ATTRIBUTE_NAME = "userAttributeNameForConnectionEnvironments"
+OLD_ATTRIBUTE_NAME = "userAttributeNameForConnectionsEnvironments"
+
 DIALECTS = (
     "athena", "bigquery", "clickhouse", "databricks", "databricks_lakebase", "exasol", "fabric", "mariadb",
     "motherduck", "mssql", "mysql", "oracle", "postgres", "redshift", "sap_hana", "snowflake", "starrocks",
@@ -84,6 +88,10 @@ class Route:
         }
         return _validator(_object(parts))
 
+    @cached_property
+    def answers(self) -> dict[int, Draft202012Validator]:
+        return {status: _validator(schema) for status, schema in self.responses.items()}
+
 
 def find_route(method: str, path: str) -> tuple[Route, dict[str, str]]:
     """The route of a request, and what stands in the variable parts of its path."""
@@ -104,9 +112,9 @@ def validate_request(method: str, path: str, query: Mapping[str, str], body: Any
 def validate_response(method: str, path: str, status: int, body: Any) -> None:
     """Raise ShapeError unless Omni could give this answer. `body` is the decoded JSON."""
     route, _variables = find_route(method, path)
-    if status not in route.responses:
+    if status not in route.answers:
         raise ShapeError(f"{method} {path}: status {status} is none of {sorted(route.responses)}")
-    _check(_validator(route.responses[status]), body, f"{method} {path}: answer {status}")
+    _check(route.answers[status], body, f"{method} {path}: answer {status}")
 
 
 def explain(error: ValidationError) -> tuple[str, str]:
@@ -215,11 +223,15 @@ CONNECTION = _object(
         "updatedAt": _TEXT,
         "environmentConnectionSwitchesSchemaModel": _or_null("boolean"),
         "allowBranchConnectionEnvironments": _or_null("boolean"),
-        "userAttributeNameForConnectionEnvironments": _or_null("string"),
-        "userAttributeValuesForDefaultEnvironment": {"type": ["array", "null"], "items": _TEXT},
+        ATTRIBUTE_NAME: _or_null("string"),
+        OLD_ATTRIBUTE_NAME: _or_null("string"),
+        "userAttributeValuesForDefaultEnvironment": {"type": ["array", "string", "null"], "items": _TEXT},
     },
-    optional=("createdAt", "updatedAt", "allowBranchConnectionEnvironments"),
-)
+    optional=(
+        "createdAt", "updatedAt", "allowBranchConnectionEnvironments", ATTRIBUTE_NAME, OLD_ATTRIBUTE_NAME
+    ),
+    oneOf=[{"required": [ATTRIBUTE_NAME]}, {"required": [OLD_ATTRIBUTE_NAME]}],
+)  # fmt: skip
 
 CONNECTION_CREATE = _object(
     {
@@ -318,6 +330,17 @@ ENVIRONMENT = _object(
     {"id": _UUID, "baseConnectionId": _UUID, "connectionId": _UUID, "userAttributeValues": _TEXTS},
 )
 _ENVIRONMENTS = _object({"connectionEnvironments": _list_of(ENVIRONMENT)})
+# The documentation has another answer to a create than the specification; which is real is open. The
+# same goes for lists in requests: it has them as text with commas.
+_ENVIRONMENTS_MADE: Schema = {
+    "anyOf": [
+        _ENVIRONMENTS,
+        _object({
+            "success": _SUCCESS,
+            "data": _list_of(_object({"id": _UUID, "environmentConnectionId": _UUID})),
+        }),
+    ]
+}
 
 WHOAMI = _object(
     {
@@ -350,7 +373,8 @@ def _routes() -> Iterator[Route]:
     )  # fmt: skip
     yield Route(
         "connections_create", "POST", connections,
-        _answers(201, _object({"success": _SUCCESS, "data": _UUID})),
+        # Whether names may be used twice is not documented; 409 is for an instance where they may not.
+        _answers(201, _object({"success": _SUCCESS, "data": _UUID}), 409),
         body=CONNECTION_CREATE,
     )  # fmt: skip
     connection = f"{connections}/{{id}}"
@@ -419,15 +443,21 @@ def _routes() -> Iterator[Route]:
     environments = "/api/v1/connection-environments"
     yield Route("environments_list", "GET", environments, _answers(200, _ENVIRONMENTS))
     base_id = _UUID | {"x-message": "Base connection ID must be a valid UUID"}
-    environment_id = _UUID | {"x-message": "All environment connection IDs must be valid UUIDs"}
+    no_uuids = {"x-message": "All environment connection IDs must be valid UUIDs"}
+    environment_ids = {
+        "type": ["array", "string"],
+        "items": _UUID | no_uuids,
+        "pattern": r"^[0-9a-fA-F-]{36}( *, *[0-9a-fA-F-]{36})*$",
+        **no_uuids,
+    }
     yield Route(
-        "environments_create", "POST", environments, _answers(201, _ENVIRONMENTS, 404),
-        body=_object({"baseConnectionId": base_id, "environmentConnectionIds": _list_of(environment_id)}),
+        "environments_create", "POST", environments, _answers(201, _ENVIRONMENTS_MADE, 404),
+        body=_object({"baseConnectionId": base_id, "environmentConnectionIds": environment_ids}),
     )  # fmt: skip
     environment = f"{environments}/{{id}}"
     yield Route(
         "environments_put", "PUT", environment, _answers(200, done, 404),
-        body=_object({"userAttributeValues": _TEXTS}),
+        body=_object({"userAttributeValues": {"type": ["array", "string"], "items": _TEXT}}),
     )  # fmt: skip
     yield Route("environments_delete", "DELETE", environment, _answers(200, done, 404))
 

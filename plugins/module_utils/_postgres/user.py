@@ -123,12 +123,13 @@ class User(PostgresResource):
         warnings = []
         if state.superuser:
             warnings.append(f"Role {self.name} is a superuser: Omni could change anything on this server.")
-        if state.password == "differs" and not done:
+        left = self.params["update_password"] == "on_create"
+        if left and state.password == "differs":
             warnings.append(
                 f"The password of role {self.name} is not the one given ({state.how}). "
                 "It was left as it is; update_password: always changes it."
             )
-        if state.password == "unknown" and not done:
+        if left and state.password == "unknown":
             warnings.append(
                 f"Whether the password of role {self.name} is the one given is unknown: {state.how}."
             )

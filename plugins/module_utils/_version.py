@@ -1,0 +1,9 @@
+# Copyright: (c) 2026, omni_analytics.connect contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The collection's version, as in galaxy.yml, which is not there where a shipped module runs."""
+
+from __future__ import annotations
+
+VERSION = "0.1.0"

@@ -1,0 +1,15 @@
+# Copyright: (c) 2026, omni_analytics.connect contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import os
+
+from .integration.harness import link_collection
+
+# What the caller's shell says about Postgres, Omni or Ansible is not what a test means.
+for name in list(os.environ):
+    if name.startswith(("PG", "OMNI_", "ANSIBLE_")):
+        del os.environ[name]
+
+link_collection()

@@ -1,0 +1,91 @@
+# Copyright: (c) 2026, omni_analytics.connect contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.sandbox.postgres import PostgresServer, fill
+
+from . import harness
+
+if TYPE_CHECKING:
+    from tests.sandbox.fake_omni import FakeOmni
+
+TEMPLATE = "sales"
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[PostgresServer]:
+    """A server with the database `sales`, which is a template: nobody should stay connected to it."""
+    with PostgresServer() as running:
+        fill(running, TEMPLATE)
+        yield running
+
+
+@pytest.fixture
+def database(server: PostgresServer) -> Iterator[str]:
+    """The name of a copy of `sales` that belongs to one test."""
+    name = f"sales_{secrets.token_hex(4)}"
+    server.create_database(name, template=TEMPLATE)
+    yield name
+    server.drop_database(name)
+
+
+@pytest.fixture
+def role_name(server: PostgresServer) -> Iterator[str]:
+    """A role name that no other test has; if the test makes the role, it is dropped afterwards."""
+    name = f"omni_{secrets.token_hex(4)}"
+    yield name
+    server.drop_role(name)
+
+
+@pytest.fixture
+def login(server: PostgresServer, database: str) -> dict[str, Any]:
+    """A module's login options for the test's database, as the dba, who is no superuser."""
+    return {
+        "login_host": server.host,
+        "login_port": server.port,
+        "login_user": server.dba_user,
+        "login_password": server.dba_password,
+        "login_db": database,
+        "ssl_mode": "prefer",
+    }
+
+
+@pytest.fixture
+def admin_login(server: PostgresServer, login: dict[str, Any]) -> dict[str, Any]:
+    """The same as the superuser."""
+    return {**login, "login_user": server.admin_user, "login_password": server.admin_password}
+
+
+@pytest.fixture(scope="session")
+def _running_omni() -> Iterator[FakeOmni]:
+    from tests.sandbox.fake_omni import FakeOmni
+
+    with FakeOmni() as running:
+        yield running
+
+
+@pytest.fixture
+def omni(_running_omni: FakeOmni) -> FakeOmni:
+    """The fake Omni, with nothing in it yet."""
+    _running_omni.reset()
+    return _running_omni
+
+
+@pytest.fixture
+def api(omni: FakeOmni) -> dict[str, Any]:
+    """A module's options for reaching the fake Omni as its administrator."""
+    return {"api_url": omni.url, "api_token": omni.token, "ca_path": str(omni.ca_file)}
+
+
+@pytest.fixture(params=harness.DOORS)
+def door(request: pytest.FixtureRequest) -> harness.Door:
+    """Each of the two doors in turn."""
+    door: harness.Door = request.param
+    return door

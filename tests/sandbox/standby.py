@@ -1,0 +1,39 @@
+# Copyright: (c) 2026, omni_analytics.connect contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A hot standby of a sandbox server, by streaming replication."""
+
+from __future__ import annotations
+
+import pwd
+
+from .postgres import PostgresServer, packaged_bin_dir, runnable, wait_until
+
+
+class Standby(PostgresServer):
+    """A second server that only reads, and follows the primary, a server that runs already.
+
+    It has the primary's version, logins and passwords. See PostgresServer; what writes there fails here.
+    """
+
+    def __init__(self, primary: PostgresServer) -> None:
+        super().__init__(primary.bin_dir)
+        self._primary = primary
+        self.admin_password, self.dba_password = primary.admin_password, primary.dba_password
+
+    def _make_data(self, user: pwd.struct_passwd | None) -> list[str]:
+        # Not every version comes with this program; this one copies from older servers too.
+        basebackup = runnable(packaged_bin_dir(), user) / "pg_basebackup"
+        source = ["-h", str(self._primary.socket_dir), "-p", str(self._primary.port), "-U", self.admin_user]
+        options = ["--write-recovery-conf", "--checkpoint=fast", "--no-sync"]
+        return [str(basebackup), "-D", "data", *source, *options]
+
+    def catch_up(self) -> None:
+        """Waits until all that the primary has written so far can be read here."""
+        self._primary.execute("postgres", "CHECKPOINT")  # the primary commits before it writes to the disk
+        ((written,),) = self._primary.execute("postgres", "SELECT pg_current_wal_flush_lsn()")
+
+        def replayed() -> bool:
+            return bool(self.execute("postgres", "SELECT pg_last_wal_replay_lsn() >= %s", (written,))[0][0])
+
+        wait_until(replayed, "the standby to catch up")

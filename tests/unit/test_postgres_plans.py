@@ -1,0 +1,251 @@
+# Copyright: (c) 2026, omni_analytics.connect contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the Postgres resources plan, as tables: no server is asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ansible_collections.omni_analytics.connect.plugins.module_utils._converge import Change
+from ansible_collections.omni_analytics.connect.plugins.module_utils._definition import Definition
+from ansible_collections.omni_analytics.connect.plugins.module_utils._errors import (
+    Conflict,
+    ConnectError,
+    InvalidInput,
+    Prerequisite,
+)
+from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres import (
+    grants,
+    upload_schema,
+    user,
+)
+from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.grants import (
+    Later,
+    Place,
+    Relation,
+)
+
+NAME_63 = "ä" * 31 + "b"
+
+
+def build(definition: Definition, **options: Any) -> Any:
+    """The resource, with the defaults of the options that are not given."""
+    params = {name: option.get("default") for name, option in definition.options.items()}
+    return definition.build({**params, "login_db": "sales", **options})
+
+
+def statements(changes: list[Change]) -> list[tuple[Any, ...]]:
+    """Each statement's text and names."""
+    return [(change.payload.text, *change.payload.parts) for change in changes]
+
+
+ROLE = user.State(exists=True, can_login=True, password="fits")
+LOGIN, PASSWORD = "ALTER ROLE {} LOGIN", "ALTER ROLE {} PASSWORD {}"
+
+
+@pytest.mark.parametrize(
+    ("state", "update_password", "texts"),
+    [
+        (user.State(exists=False), "on_create", ["CREATE ROLE {} LOGIN PASSWORD {}"]),
+        (ROLE, "always", []),
+        (replace(ROLE, password="differs"), "on_create", []),
+        (replace(ROLE, password="differs"), "always", [PASSWORD]),
+        (replace(ROLE, password="unknown"), "on_create", []),
+        (replace(ROLE, password="unknown"), "always", [PASSWORD]),
+        (replace(ROLE, password="set"), "always", []),
+        (replace(ROLE, password="not_checked"), "always", []),
+        (replace(ROLE, can_login=False), "on_create", [LOGIN]),
+        (replace(ROLE, can_login=False, password="differs"), "always", [LOGIN, PASSWORD]),
+    ],
+)
+def test_user(
+    state: user.State, update_password: str, texts: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(user.User, "_secret", lambda self: "verifier")
+    resource = build(user.DEFINITION, password="secret", update_password=update_password)
+    changes = resource.plan(state)
+    assert [change.payload.text for change in changes] == texts
+    assert all(change.payload.parts[0] == ("omni",) for change in changes)
+    assert "secret" not in repr(changes)
+
+
+def test_a_new_role_needs_a_password() -> None:
+    with pytest.raises(InvalidInput, match=r"no password was given\. Set password\."):
+        build(user.DEFINITION).plan(user.State(exists=False))
+
+
+DATABASE = Place("sales", "dba", granted=True, held=True, grantable=True)
+PUBLIC = Place("public", "dba", granted=True, held=True, grantable=True)
+LACKS = {"granted": False, "held": False}
+TABLE = Relation("public", "t", sequence=False, owner="dba", grantable=True, held=False)
+GRANTED = grants.State(
+    role_exists=True,
+    database=DATABASE,
+    schemas=(PUBLIC,),
+    absent_schemas=(),
+    unmatched=(),
+    relations=3,
+    missing=(),
+    later=(),
+    unknown_creators=(),
+)
+OMNI = ("omni",)
+DEFAULTS = "ALTER DEFAULT PRIVILEGES FOR ROLE {} IN SCHEMA {} GRANT SELECT ON TABLES TO {}"
+
+
+@pytest.mark.parametrize(
+    ("lacking", "planned"),
+    [
+        ({}, []),
+        (
+            {"database": replace(DATABASE, **LACKS)},
+            [("GRANT CONNECT ON DATABASE {} TO {}", ("sales",), OMNI)],
+        ),
+        ({"database": replace(DATABASE, **LACKS, grantable=False)}, "unmanageable"),
+        # What PUBLIC gives is granted all the same where that can be done, and is no fault where it cannot.
+        (
+            {"database": replace(DATABASE, granted=False)},
+            [("GRANT CONNECT ON DATABASE {} TO {}", ("sales",), OMNI)],
+        ),
+        ({"database": replace(DATABASE, granted=False, grantable=False)}, []),
+        (
+            {"schemas": (replace(PUBLIC, **LACKS), PUBLIC, replace(PUBLIC, name="x", **LACKS))},
+            [("GRANT USAGE ON SCHEMA {} TO {}", (("public",), ("x",)), OMNI)],
+        ),
+        (
+            {"missing": (TABLE, replace(TABLE, name="s", sequence=True), replace(TABLE, name="u"))},
+            [
+                ("GRANT SELECT ON TABLE {} TO {}", (("public", "t"), ("public", "u")), OMNI),
+                ("GRANT SELECT ON SEQUENCE {} TO {}", (("public", "s"),), OMNI),
+            ],
+        ),
+        ({"missing": (replace(TABLE, grantable=False, held=True),)}, []),
+        ({"missing": (TABLE, replace(TABLE, name="theirs", grantable=False))}, "unmanageable"),
+        (
+            {
+                "later": (
+                    Later("etl", "a", "r", grantable=True),
+                    Later("etl", "a", "S", grantable=True),
+                    Later("etl", "b", "r", grantable=True),
+                )
+            },
+            [
+                (DEFAULTS, ("etl",), (("a",), ("b",)), OMNI),
+                (DEFAULTS.replace("TABLES", "SEQUENCES"), ("etl",), (("a",),), OMNI),
+            ],
+        ),
+        ({"later": (Later("etl", "a", "r", grantable=False),)}, "unmanageable"),
+    ],
+)
+def test_grants(lacking: dict[str, Any], planned: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = replace(GRANTED, **lacking)
+    strict = build(grants.DEFINITION, on_unmanageable="fail")
+    # Quoting a name takes a connection, and here there is none.
+    monkeypatch.setattr(strict.session, "text", lambda statement: statement.text)
+    if planned == "unmanageable":
+        with pytest.raises(ConnectError, match="cannot grant 1 of what is missing"):
+            strict.plan(state)
+    else:
+        assert statements(strict.plan(state)) == planned
+
+
+def test_a_grant_names_so_many_relations_and_no_more() -> None:
+    names = [f"t{number}" for number in range(2 * grants.CHUNK + 1)]
+    state = replace(GRANTED, missing=tuple(replace(TABLE, name=name) for name in names))
+    changes = build(grants.DEFINITION).plan(state)
+    assert [len(change.payload.parts[0]) for change in changes] == [grants.CHUNK, grants.CHUNK, 1]
+    assert [name for change in changes for _, name in change.payload.parts[0]] == names
+
+
+@pytest.mark.parametrize(
+    ("lacking", "said"),
+    [
+        ({"absent_schemas": ("gone", "lost")}, "there is no schema gone, lost. Correct schemas"),
+        ({"unknown_creators": ("nobody",)}, "Reading default_privileges_for: there is no role nobody"),
+    ],
+)
+def test_grants_refuses(lacking: dict[str, Any], said: str) -> None:
+    with pytest.raises(Prerequisite, match=said):
+        build(grants.DEFINITION).plan(replace(GRANTED, **lacking))
+
+
+SCHEMA = upload_schema.State(
+    role_exists=True, owner="dba", privileges=frozenset({"USAGE", "CREATE"}), others=()
+)
+NO_SCHEMA = replace(SCHEMA, owner=None, privileges=frozenset())
+BOTH = ("GRANT USAGE, CREATE ON SCHEMA {} TO {}", ("uploads",), OMNI)
+
+
+@pytest.mark.parametrize(
+    ("state", "owner", "planned"),
+    [
+        (SCHEMA, None, []),
+        (SCHEMA, "dba", []),
+        (SCHEMA, "etl", [("ALTER SCHEMA {} OWNER TO {}", ("uploads",), ("etl",))]),
+        (NO_SCHEMA, None, [("CREATE SCHEMA {}", ("uploads",)), BOTH]),
+        (NO_SCHEMA, "etl", [("CREATE SCHEMA {} AUTHORIZATION {}", ("uploads",), ("etl",)), BOTH]),
+        (
+            replace(SCHEMA, privileges=frozenset({"USAGE"})),
+            None,
+            [("GRANT CREATE ON SCHEMA {} TO {}", ("uploads",), OMNI)],
+        ),
+        # It was for uploads before: what others put into it since is theirs.
+        (
+            replace(SCHEMA, privileges=frozenset({"CREATE"}), others=("t",)),
+            None,
+            [("GRANT USAGE ON SCHEMA {} TO {}", ("uploads",), OMNI)],
+        ),
+    ],
+)
+def test_upload_schema(state: upload_schema.State, owner: str | None, planned: list[Any]) -> None:
+    resource = build(upload_schema.DEFINITION, name="uploads", owner=owner)
+    assert statements(resource.plan(state)) == planned
+
+
+def test_a_schema_that_others_use_is_not_adopted() -> None:
+    state = replace(SCHEMA, privileges=frozenset({"USAGE"}), others=("orders", "parts"))
+    with pytest.raises(
+        Conflict, match=r"already holds orders, parts, which role omni does not own"
+    ) as caught:
+        build(upload_schema.DEFINITION, name="uploads").plan(state)
+    assert caught.value.detail == {"relations": ["orders", "parts"]}
+
+
+@pytest.mark.parametrize("definition", [grants.DEFINITION, upload_schema.DEFINITION])
+def test_the_role_is_required_by_a_run_alone(definition: Definition) -> None:
+    resource = build(definition, **({"name": "uploads"} if definition is upload_schema.DEFINITION else {}))
+    state: Any = GRANTED if definition is grants.DEFINITION else NO_SCHEMA
+    resource.require(state)
+    resource.plan(replace(state, role_exists=False))
+    with pytest.raises(Prerequisite, match=r"there is no role omni\. Create it with omni_pg_user first"):
+        resource.require(replace(state, role_exists=False))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("", "no name that Postgres can keep"),
+        ("a\0b", "no name that Postgres can keep"),
+        (NAME_63 + "c", "has 64 bytes, and Postgres cuts names after 63"),
+        ("pg_omni", "keeps the role name pg_omni for itself"),
+        ("public", "keeps the role name public for itself"),
+        ("none", "keeps the role name none for itself"),
+    ],
+)
+def test_role_names_that_no_server_keeps(name: str, said: str) -> None:
+    for definition, options in (
+        (user.DEFINITION, {"name": name}),
+        (grants.DEFINITION, {"role": name}),
+        (upload_schema.DEFINITION, {"name": "uploads", "role": name}),
+    ):
+        with pytest.raises(InvalidInput, match=said):
+            build(definition, **options)
+
+
+@pytest.mark.parametrize("name", [NAME_63, "Public", "pgomni", 'o"m.n%i', " "])
+def test_role_names_that_a_server_keeps(name: str) -> None:
+    assert build(user.DEFINITION, name=name).name == name
