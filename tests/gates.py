@@ -161,7 +161,9 @@ def sanity() -> str:
     except Failed as failure:
         # It stopped early and found nothing wrong: its surroundings failed, the package index for example.
         fatal = re.search(r"^FATAL: (.+)", failure.args[1], re.MULTILINE)
-        if fatal and not re.search(r"^ERROR: |sanity test\(s\) listed below", failure.args[1], re.MULTILINE):
+        if fatal and not re.search(
+            r"^ERROR: Found |sanity test\(s\) listed below", failure.args[1], re.MULTILINE
+        ):
             raise CouldNotRun(fatal[1]) from failure
         raise
 

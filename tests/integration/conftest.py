@@ -19,6 +19,17 @@ if TYPE_CHECKING:
 TEMPLATE = "sales"
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "postgres: needs a Postgres server; `make matrix` runs it on all versions")
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "server" in getattr(item, "fixturenames", ()):
+            item.add_marker("postgres")
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[PostgresServer]:
     """A server with the database `sales`, which is a template: nobody should stay connected to it."""
@@ -82,6 +93,22 @@ def omni(_running_omni: FakeOmni) -> FakeOmni:
 def api(omni: FakeOmni) -> dict[str, Any]:
     """A module's options for reaching the fake Omni as its administrator."""
     return {"api_url": omni.url, "api_token": omni.token, "ca_path": str(omni.ca_file)}
+
+
+@pytest.fixture
+def role_vars(login: dict[str, Any], omni: FakeOmni, role_name: str) -> dict[str, Any]:
+    """The role's variables for the test's database and the fake Omni."""
+    return {
+        **{f"omni_postgres_{name}": value for name, value in login.items() if name != "login_db"},
+        "omni_postgres_database": login["login_db"],
+        "omni_postgres_role": role_name,
+        "omni_postgres_password": secrets.token_urlsafe(18),
+        "omni_postgres_upload_schema": "omni_uploads",
+        "omni_postgres_host": "db.example.com",
+        "omni_postgres_api_url": omni.url,
+        "omni_postgres_api_token": omni.token,
+        "omni_postgres_ca_path": omni.ca_file,
+    }
 
 
 @pytest.fixture(params=harness.DOORS)

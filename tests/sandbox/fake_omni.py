@@ -457,7 +457,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    request_queue_size = 128
+    request_queue_size = 1024  # a fleet's worth of clients may come at once
 
     def __init__(self, address: tuple[str, int], omni: FakeOmni, context: ssl.SSLContext) -> None:
         super().__init__(address, _Handler)

@@ -335,10 +335,12 @@ _ENVIRONMENTS = _object({"connectionEnvironments": _list_of(ENVIRONMENT)})
 _ENVIRONMENTS_MADE: Schema = {
     "anyOf": [
         _ENVIRONMENTS,
-        _object({
-            "success": _SUCCESS,
-            "data": _list_of(_object({"id": _UUID, "environmentConnectionId": _UUID})),
-        }),
+        _object(
+            {
+                "success": _SUCCESS,
+                "data": _list_of(_object({"id": _UUID, "environmentConnectionId": _UUID})),
+            }
+        ),
     ]
 }
 

@@ -376,12 +376,11 @@ class OmniInstance:
 
     def _texts(self, body: Record, field: str) -> list[str]:
         """A list out of a body, in the one form that this instance takes."""
-        value, kinds = body[field], {list: "array", str: "string"}
-        kind = str if self.quirks.env_shape == "docs" else list
-        if not isinstance(value, kind):
-            text = f"Expected {kinds[kind]}, received {kinds[type(value)]}"
+        value, as_text = body[field], self.quirks.env_shape == "docs"
+        if isinstance(value, str) != as_text:
+            text = "Expected string, received array" if as_text else "Expected array, received string"
             raise Refusal(400, f"Bad Request: {field}: {text}")
-        return [one.strip() for one in value.split(",")] if isinstance(value, str) else value
+        return [one.strip() for one in value.split(",") if one.strip()] if as_text else value
 
     def _environment(self, call: Call) -> Record:
         id = call.path["id"]

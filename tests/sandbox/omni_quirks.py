@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
 from http import HTTPStatus
@@ -74,10 +75,8 @@ class Quirks:
         name, _equals, text = assignment.partition("=")
         value: Any = text
         if not isinstance(getattr(self, name), str):
-            try:
+            with suppress(ValueError):  # a number or a flag, unless it is one of a list of names
                 value = json.loads(text)
-            except ValueError:
-                pass  # one of the names in a list of numbers
         setattr(self, name, value)
 
     @property

@@ -17,16 +17,18 @@ class Standby(PostgresServer):
     """
 
     def __init__(self, primary: PostgresServer) -> None:
-        super().__init__(primary.bin_dir)
+        source = f"host={primary.socket_dir} port={primary.port} user={primary.admin_user}"
+        super().__init__(primary.bin_dir, {"primary_conninfo": source})
         self._primary = primary
         self.admin_password, self.dba_password = primary.admin_password, primary.dba_password
 
     def _make_data(self, user: pwd.struct_passwd | None) -> list[str]:
-        # Not every version comes with this program; this one copies from older servers too.
+        # Not every version comes with this program; this one copies from older servers too. What it would
+        # write into the copy's configuration is for newer ones only.
         basebackup = runnable(packaged_bin_dir(), user) / "pg_basebackup"
-        source = ["-h", str(self._primary.socket_dir), "-p", str(self._primary.port), "-U", self.admin_user]
-        options = ["--write-recovery-conf", "--checkpoint=fast", "--no-sync"]
-        return [str(basebackup), "-D", "data", *source, *options]
+        copy = [str(basebackup), "-D", "data", "--dbname", str(self._settings["primary_conninfo"])]
+        script = '"$@" && touch data/standby.signal'
+        return ["/bin/sh", "-c", script, "sh", *copy, "--checkpoint=fast", "--no-sync"]
 
     def catch_up(self) -> None:
         """Waits until all that the primary has written so far can be read here."""

@@ -10,6 +10,7 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from ansible_collections.omni_analytics.connect.plugins.module_utils._errors imp
     Refused,
     Unreachable,
 )
+from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import client as client_module
 from ansible_collections.omni_analytics.connect.plugins.module_utils._omni.client import Client, Request, root
 from ansible_collections.omni_analytics.connect.plugins.module_utils._version import VERSION
 from tests.sandbox.fake_omni import FakeOmni
@@ -58,7 +60,7 @@ def omni(running: FakeOmni, monkeypatch: pytest.MonkeyPatch) -> FakeOmni:
 def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that the client would have waited."""
     found: list[float] = []
-    monkeypatch.setattr(time, "sleep", found.append)
+    monkeypatch.setattr(client_module, "time", SimpleNamespace(sleep=found.append))
     return found
 
 

@@ -5,14 +5,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from ansible_collections.omni_analytics.connect.plugins.module_utils import _converge
 from ansible_collections.omni_analytics.connect.plugins.module_utils._errors import Conflict, InvalidInput
-from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import connection, connection_info
+from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import (
+    client,
+    connection,
+    connection_info,
+)
 from tests.sandbox import omni_api
 from tests.sandbox.fake_omni import FakeOmni
 
@@ -31,7 +36,8 @@ def running() -> Iterator[FakeOmni]:
 @pytest.fixture
 def omni(running: FakeOmni, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOmni]:
     running.reset()
-    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    for waiting in (client, _converge):
+        monkeypatch.setattr(waiting, "time", SimpleNamespace(sleep=lambda _seconds: None))
     yield running
     assert running.violations == []
 

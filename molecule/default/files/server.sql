@@ -3,6 +3,8 @@
 
 ALTER SYSTEM SET ssl = on;
 SELECT pg_reload_conf();
+-- The image asked for a password; from here on the superuser comes in over the socket alone.
+ALTER ROLE postgres PASSWORD NULL;
 
 CREATE ROLE app_owner NOLOGIN;
 CREATE ROLE etl NOLOGIN;

@@ -116,7 +116,7 @@ def check_name(name: str, option: str) -> str:
     """
     size = len(name.encode())
     if not name or "\0" in name:
-        raise InvalidInput(f"Reading {option}", f"{name!r} is no name that Postgres can keep")
+        raise InvalidInput(f"Reading {option}", f"{name!r} is no name that Postgres can keep", "Choose another one.")
     if size > NAME_BYTES:
         raise InvalidInput(
             f"Reading {option}",
@@ -173,14 +173,15 @@ class Session:
     def __enter__(self) -> Session:
         doing = f"Logging in to {self.where}" + (f" as {self._user}" if self._user else "")
         params = self._params
-        for option, least in (
-            ("login_port", 1),
-            ("connect_timeout", 1),
-            ("lock_timeout", 1),
-            ("statement_timeout", 1),
-        ):
-            if params[option] < least or (option == "login_port" and params[option] > 65535):
-                raise InvalidInput(f"Reading {option}", f"{params[option]} is out of range")
+        if not 1 <= params["login_port"] <= 65535:
+            raise InvalidInput(
+                "Reading login_port", f"{params['login_port']} is out of range", "Choose one from 1 to 65535."
+            )
+        for option in ("connect_timeout", "lock_timeout", "statement_timeout"):
+            if params[option] < 1:
+                raise InvalidInput(
+                    f"Reading {option}", f"{params[option]} is out of range", "Choose 1 second or more."
+                )
         keywords = {
             "host": params["login_host"] or params["login_unix_socket"],
             "port": params["login_port"],
