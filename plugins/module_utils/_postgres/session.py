@@ -196,6 +196,8 @@ class Session:
             "client_encoding": "utf8",
             "keepalives_idle": 30,
             "connect_timeout": params["connect_timeout"],
+            # Where a host was named, a stray PGHOSTADDR must not lead to another.
+            "hostaddr": "" if params["login_host"] or params["login_unix_socket"] else None,
             **params["connect_params"],
         }
         extensions.set_wait_callback(_wait)
