@@ -26,28 +26,32 @@ UNREACHABLE, INVALID, PREREQUISITE = "unreachable", "invalid_input", "prerequisi
 #: What is given, the kind of the error, and what its message has to say.
 CASES: list[tuple[str, Login, str, tuple[str, ...]]] = [
     *(
-        (module, options, UNREACHABLE, words)
-        for module in (USER, GRANTS, UPLOAD)
-        for options, words in (
-            (
-                {"login_password": "wrong"},
-                (" as dba: ", "password authentication failed", "Check login_user and login_password."),
-            ),
-            ({"login_db": "no such"}, ('database "no such" does not exist', "Check login_db")),
-            ({"login_port": "{{ closed }}"}, ("Connection refused", "Check login_host and login_port")),
-            (
-                {"login_port": "{{ silent }}", "connect_timeout": 1},
-                ("no answer within 1 s", "Check the address, the port and the firewall"),
-            ),
+        (
+            module,
+            {"login_password": "wrong"},
+            UNREACHABLE,
+            (" as dba: ", "Check login_user and login_password."),
         )
+        for module in (USER, GRANTS, UPLOAD, ACCESS)
     ),
-    (ACCESS, {"login_password": "wrong"}, UNREACHABLE, ("Check login_user and login_password",)),
+    (USER, {"login_db": "no such"}, UNREACHABLE, ('database "no such" does not exist', "Check login_db")),
+    (
+        USER,
+        {"login_port": "{{ closed }}"},
+        UNREACHABLE,
+        ("Connection refused", "Check login_host and login_port"),
+    ),
+    (
+        USER,
+        {"login_port": "{{ silent }}", "connect_timeout": 1},
+        UNREACHABLE,
+        ("no answer within 1 s", "Check the address, the port and the firewall"),
+    ),
     (USER, {"login_password": None}, UNREACHABLE, ("no password supplied", "Set login_password.")),
     (USER, {"ssl_mode": "require"}, UNREACHABLE, ("does not support SSL", "set ssl_mode to what it offers")),
     *(
         (USER, {option: value}, INVALID, (f"Reading {option}: {value} is out of range", "Choose"))
         for option, value in (
-            ("login_port", 0),
             ("login_port", 65536),
             ("connect_timeout", 0),
             ("lock_timeout", 0),
@@ -56,15 +60,17 @@ CASES: list[tuple[str, Login, str, tuple[str, ...]]] = [
     ),
     (USER, {"password": None}, INVALID, ("no password was given", "Set password.")),
     (USER, {"password": ""}, INVALID, ("Reading password: it is empty", "Choose another one")),
+    (USER, {"name": ""}, INVALID, ("Reading name: '' is no name that Postgres can keep", "Choose another")),
+    (
+        USER,
+        {"name": "ä" * 32},
+        INVALID,
+        ("has 64 bytes, and Postgres cuts names after 63", "Choose a shorter"),
+    ),
+    (USER, {"name": "pg_omni"}, INVALID, ("keeps the role name pg_omni for itself", "Choose another one")),
     *(
-        (module, {option: name}, INVALID, (f"Reading {option}", words, todo))
-        for module, option in ((USER, "name"), (GRANTS, "role"), (UPLOAD, "role"), (ACCESS, "role"))
-        for name, words, todo in (
-            ("", "'' is no name that Postgres can keep", "Choose another one"),
-            ("ä" * 32, "has 64 bytes, and Postgres cuts names after 63", "Choose a shorter name"),
-            ("pg_omni", "keeps the role name pg_omni for itself", "Choose another one"),
-            ("public", "keeps the role name public for itself", "Choose another one"),
-        )
+        (module, {"role": "public"}, INVALID, ("Reading role: Postgres keeps the role name public", "Choose"))
+        for module in (GRANTS, UPLOAD, ACCESS)
     ),
     *(
         (module, {"schemas": schemas}, INVALID, ("Reading schemas", words))

@@ -20,6 +20,7 @@ from ansible_collections.omni_analytics.connect.plugins.module_utils._errors imp
 )
 from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres import (
     grants,
+    session,
     upload_schema,
     user,
 )
@@ -249,3 +250,23 @@ def test_role_names_that_no_server_keeps(name: str, said: str) -> None:
 @pytest.mark.parametrize("name", [NAME_63, "Public", "pgomni", 'o"m.n%i', " "])
 def test_role_names_that_a_server_keeps(name: str) -> None:
     assert build(user.DEFINITION, name=name).name == name
+
+
+@pytest.mark.parametrize(
+    ("said", "advice"),
+    [
+        ('FATAL: password authentication failed for user "database"', "Check login_user and login_password."),
+        (
+            'FATAL: pg_hba.conf rejects connection for host "::1", user "u", database "d"',
+            "pg_hba.conf does not",
+        ),
+        ('FATAL: no pg_hba.conf entry for host "::1", user "u", database "d"', "pg_hba.conf does not allow"),
+        ('could not translate host name "database-1.example.com" to address', "Check login_host."),
+        ('FATAL: database "d" does not exist', "Check login_db"),
+        ("server does not support SSL, but SSL was required", "set ssl_mode to what it offers"),
+        ('server certificate for "a" does not match host name "b"', "Check ca_cert and ssl_mode"),
+        ("FATAL: the database system is starting up", "Check the login options."),
+    ],
+)
+def test_what_to_do_about_a_login_that_failed(said: str, advice: str) -> None:
+    assert advice in session._advice(said)

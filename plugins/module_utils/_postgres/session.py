@@ -330,8 +330,8 @@ def _advice(said: str) -> str:
         ("pg_hba.conf", "The server's pg_hba.conf does not allow this login from here."),
         ("does not support SSL", "The server has no TLS: set ssl_mode to what it offers."),
         ("certificate", "Check ca_cert and ssl_mode: the server's certificate must name login_host."),
-        ("database", "Check login_db: it is the database that Omni will read."),
         ("could not translate host name", "Check login_host."),
+        ('database "', "Check login_db: it is the database that Omni will read."),
         ("Connection refused", "Check login_host and login_port, and that the server runs."),
     ):
         if words in said:
