@@ -14,7 +14,7 @@ from __future__ import annotations
 import random
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,6 +52,8 @@ class Resource(ABC):
         self.remarks: list[str] = []
         #: values that must never be shown, beside those that the argument spec marks
         self.secrets: set[str] = set()
+        #: shows people a line while something takes long, where the door can
+        self.tell: Callable[[str], None] = lambda line: None
 
     def __enter__(self) -> Resource:
         return self

@@ -47,9 +47,12 @@ class Definition:
     library: Library
     rules: Mapping[str, Any] = field(default_factory=dict)
 
-    def perform(self, params: Mapping[str, Any], check_mode: bool) -> tuple[dict[str, Any], set[str]]:
+    def perform(
+        self, params: Mapping[str, Any], check_mode: bool, tell: Callable[[str], None] | None = None
+    ) -> tuple[dict[str, Any], set[str]]:
         """Run the module with validated ``params``; never raises an Exception.
 
+        :param tell: shows people a line while the module works; see Resource.
         :return: the task's result (``failed`` and ``msg`` in it where it failed), and the secrets
             that were made on the way, which the door masks together with its own.
         """
@@ -64,6 +67,7 @@ class Definition:
                 )
             resource = self.build(params)
             secrets = resource.secrets
+            resource.tell = tell or resource.tell
             with resource:
                 return converge(resource, check_mode), secrets
         except ConnectError as error:

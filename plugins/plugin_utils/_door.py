@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible import constants as C
@@ -47,7 +47,7 @@ class InProcess(ShippedModule):
                 task_vars = self._with_interpreter(task_vars, sys.executable)
             return super().run(tmp, task_vars)
         display.vvv(f"{self._task.action}: in-process, in {sys.executable}", host=host)
-        return self._perform()
+        return self._perform(lambda line: display.display(f"{host}: {line}"))
 
     def _why_ship(self, task_vars: Mapping[str, Any]) -> tuple[str, bool]:
         """Why this task has to go through the module door ("" where it does not), and whether it can
@@ -97,7 +97,7 @@ class InProcess(ShippedModule):
             task_vars["ansible_delegated_vars"] = delegated
         return task_vars
 
-    def _perform(self) -> dict[str, Any]:
+    def _perform(self, tell: Callable[[str], None]) -> dict[str, Any]:
         definition = self.definition
         # Through JSON, as on the way to a shipped module: no lazy, tagged or vaulted type gets further.
         args = json.loads(json.dumps(dict(self._task.args), default=str))
@@ -111,7 +111,7 @@ class InProcess(ShippedModule):
         else:
             self._resolve_paths(params)
             try:
-                result, made = definition.perform(params, bool(self._task.check_mode))
+                result, made = definition.perform(params, bool(self._task.check_mode), tell)
             except SystemExit as ended:  # in a worker it would end the run of every host
                 result, made = {"failed": True, "msg": f"A library ended the task: exit {ended.code}"}, set()
             hidden |= made

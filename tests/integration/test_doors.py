@@ -172,34 +172,61 @@ def test_both_doors_return_the_same(
     assert last == last_shipped
 
 
+KEYWORDS = yaml.safe_load("""
+- name: loop
+  omni_analytics.connect.omni_pg_user: {name: "{{ item }}"}
+  loop: [a, b]
+  check_mode: true
+- name: until
+  omni_analytics.connect.omni_pg_access_info:
+  register: access
+  until: access.attempts > 1
+  retries: 3
+  delay: 0
+- name: once
+  omni_analytics.connect.omni_pg_user:
+  run_once: true
+  check_mode: true
+  register: made
+- ansible.builtin.debug: {var: made.statements}
+  name: registered
+- name: quiet
+  omni_analytics.connect.omni_pg_user:
+  no_log: true
+  throttle: 1
+- name: block
+  block:
+    - omni_analytics.connect.omni_pg_user: {login_db: nowhere}
+  rescue:
+    - ansible.builtin.debug: {var: ansible_failed_result.error}
+      name: rescued
+""")
+
+
 def test_keywords_of_a_task(
     server: PostgresServer, login: dict[str, Any], role_name: str, door: harness.Door
 ) -> None:
-    role = {**login, "name": role_name, "password": "not to be seen"}
     run = harness.play(
-        [
-            {"name": "loop", USER: {**login, "name": "{{ item }}", "password": "x"}, "loop": ["a", "b"], "check_mode": True},
-            {"name": "until", ACCESS: login, "register": "access", "until": "access.attempts > 1", "retries": 3, "delay": 0},
-            {"name": "once", USER: role, "run_once": True, "check_mode": True},
-            {"name": "register", USER: role, "register": "made", "check_mode": True, "when": "inventory_hostname == 'a'"},
-            {"name": "registered", "ansible.builtin.debug": {"var": "made.statements"}},
-            {"name": "quiet", USER: role, "no_log": True, "when": "inventory_hostname == 'a'"},
-            {"name": "rescued", "block": [{"name": "fails", USER: {**role, "login_db": "x"}}],
-             "rescue": [{"name": "after", "ansible.builtin.debug": {"msg": "{{ ansible_failed_result.error.kind }}"}}]},
-        ],
+        KEYWORDS,
         door=door,
         hosts=["a", "b"],
-    )  # fmt: skip
+        play_keywords={
+            "module_defaults": {
+                "group/omni_analytics.connect.postgres": login,
+                USER: {"name": role_name, "password": "not to be seen"},
+            }
+        },
+    )
     statement = f"CREATE ROLE \"{role_name}\" LOGIN PASSWORD '********'"
     assert run.rc == 0, run.text
-    loop = run.result("loop", "a").result["results"]
-    assert [item["statements"][0].split('"')[1] for item in loop] == ["a", "b"]
+    items = run.result("loop", "a").result["results"]
+    assert [item["statements"] for item in items] == [[statement.replace(role_name, name)] for name in "ab"]
     assert run.result("until", "b").result["attempts"] == 2
     assert run.result("once").result["statements"] == [statement]
-    assert run.result("registered", "a").result["made.statements"] == [statement]
+    assert run.result("registered", "b").result["made.statements"] == [statement]
+    assert sorted(run.result("quiet", host).status for host in "ab") == ["changed", "ok"]
     assert run.result("quiet", "a").result.keys() >= {"censored", "changed"}
-    assert server.execute("postgres", "SELECT 1 FROM pg_roles WHERE rolname = %s", (role_name,))
-    assert run.result("after", "b").result["msg"] == "unreachable"
+    assert run.result("rescued", "a").result["ansible_failed_result.error"] == {"kind": "unreachable"}
 
 
 def test_a_relative_path_starts_at_the_playbook(omni: FakeOmni, door: harness.Door, tmp_path: Path) -> None:
@@ -215,11 +242,14 @@ def test_a_relative_path_starts_at_the_playbook(omni: FakeOmni, door: harness.Do
 def test_a_resource_that_ends_the_process_fails_one_task(tmp_path: Path) -> None:
     (tmp_path / "ill_behaved.py").write_text(ILL_BEHAVED)
     run = harness.play(
-        [{"name": "call", "ill_behaved": {"ends": "{{ inventory_hostname }}"}}, {"name": "on", "ansible.builtin.ping": {}}],
+        [
+            {"name": "call", "ill_behaved": {"ends": "{{ inventory_hostname }}"}},
+            {"name": "on", "ansible.builtin.ping": {}},
+        ],
         door="in_process",
         hosts=["exits", "breaks", "works"],
         env={"ANSIBLE_ACTION_PLUGINS": str(tmp_path)},
-    )  # fmt: skip
+    )
     assert run.result("call", "exits").result["msg"] == "A library ended the task: exit 3"
     assert run.result("call", "breaks").result["error"] == {"kind": "bug"}
     assert {run.result("call", host).status for host in ("exits", "breaks")} == {"failed"}

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -293,6 +295,20 @@ def test_no_secret_is_printed_however_much_is_asked_for(omni, door):
             assert secret not in run.text
             assert secret not in str(run.results)
     assert [request["method"] for request in omni.writes()] == ["POST", "PATCH"]
+
+
+def test_a_silent_instance_ends_by_the_tasks_timeout(omni, door):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        given = wanted(omni, api_url=f"https://127.0.0.1:{silent.getsockname()[1]}")
+        task = {"name": "hang", "omni_analytics.connect.omni_connection": given, "timeout": 1}
+        with harness.started(harness.plays([task]), door=door) as playing:
+            run = playing.finish(30)
+            deadline = time.monotonic() + 5
+            while playing.processes() and time.monotonic() < deadline:
+                time.sleep(0.1)
+            assert playing.processes() == []
+    assert "Timed out after 1 second" in run.result("hang").result["msg"]
+    assert run.seconds < 20
 
 
 def test_both_doors_give_the_same_result(omni):

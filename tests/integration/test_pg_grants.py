@@ -366,7 +366,7 @@ def test_a_table_dropped_between_read_and_apply(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     apply = grants.Grants.apply
-    dropped = []
+    dropped: list[object] = []
 
     def drop_first(resource: Any, changes: Any) -> Any:
         if not dropped:

@@ -106,7 +106,7 @@ def test_no_secret_is_shown(
         ({**given, "login_password": "{{ other }}"}, {}, "failed"),
         ({**given, "login_db": "gone"}, {}, "failed"),
     ]
-    tasks = [
+    tasks: list[Login] = [
         {"name": f"call {number}", "omni_analytics.connect.omni_pg_user": options, "ignore_errors": True}
         | more
         for number, (options, more, _) in enumerate(calls)

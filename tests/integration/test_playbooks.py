@@ -131,10 +131,10 @@ def test_no_secret_is_shown(
         assert_hidden(run, *secrets, *wrong.values())
     assert omni.password_of(omni.connections[0]["id"]) == password
 
-    for update, failed in (("on_create", 1), ("always", 0)):
+    for update, failures in (("on_create", 1), ("always", 0)):
         changes = {"omni_postgres_password": "another-secret", "omni_postgres_update_password": update}
         run = harness.playbook(CONNECT, hosts={"good": changes}, **options)
-        assert run.recap["good"]["failed"] == failed
+        assert run.recap["good"]["failed"] == failures
         assert_hidden(run, *secrets, "another-secret")
     assert omni.password_of(omni.connections[0]["id"]) == "another-secret"
     log = server.log_text(begin)

@@ -42,7 +42,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import trustme
 
 from tests.sandbox import omni_api
-from tests.sandbox.omni_faults import Fault, Reply, with_fault
+from tests.sandbox.omni_faults import Fault, Reply, Serve, with_fault
 from tests.sandbox.omni_instance import Answer, Call, OmniInstance, Record, Refusal
 from tests.sandbox.omni_quirks import ERROR_STYLES, Quirks
 
@@ -226,12 +226,7 @@ class FakeOmni:
                 status, answer = _answered(lambda: self._serve(method, path, query, body, headers, misfit))
                 return self._rendered(*self._watch_answer(method, path, status, answer))
 
-            # All of them count the request, also those that come too late for it.
-            kind = next(iter([fault.kind for fault in self._faults if fault.meets(method, path)]), None)
-            reply = with_fault(kind, serve) if kind else serve()
-            lost = LOST.get(self.quirks.fail_after_commit)
-            if lost and not kind and (method, path, reply.status) == ("POST", CONNECTIONS, 201):
-                kind, reply = lost, with_fault(lost, lambda: reply)
+            reply, kind = self._with_faults(method, path, serve)
             self._requests.append({
                 "method": method,
                 "path": path,
@@ -242,6 +237,18 @@ class FakeOmni:
                 "fault": kind,
             })  # fmt: skip
             return reply
+
+    def _with_faults(self, method: str, path: str, serve: Serve) -> tuple[Reply, str | None]:
+        """The reply to a request, and the kind of fault that it met, if it met one."""
+        # All of them count the request, also those that come too late for it.
+        kinds = [fault.kind for fault in self._faults if fault.meets(method, path)]
+        if kinds:
+            return with_fault(kinds[0], serve), kinds[0]
+        reply = serve()
+        lost = LOST.get(self.quirks.fail_after_commit)
+        if lost and (method, path, reply.status) == ("POST", CONNECTIONS, 201):
+            return with_fault(lost, lambda: reply), lost
+        return reply, None
 
     def _watch_request(
         self, method: str, path: str, query: dict[str, str], body: Any

@@ -418,6 +418,7 @@ def test_models_come_in_pages(call: Client) -> None:
     rest = call("GET", MODELS, query={"pageSize": "2", "cursor": first["pageInfo"]["nextCursor"]})[1]
     assert [model["id"] for model in first["records"] + rest["records"]] == ids
     assert rest["pageInfo"]["nextCursor"] is None
+    assert call("GET", MODELS, query={"cursor": "elsewhere"})[0] == 400
 
 
 def test_environments_are_checked(call: Client) -> None:
@@ -499,6 +500,9 @@ def test_state_for_another_process(omni: FakeOmni, call: Client) -> None:
     for password, connection, matches in ((PASSWORD, id, True), ("x", id, False), ("", kept, False)):
         body = {"connection_id": connection, "password": password}
         assert call.raw("POST", "/_fake/password_matches", json=body).json() == {"matches": matches}
+    malformed: list[Any] = [None, [], {"connection_id": id}, {"connection_id": [], "password": "x"}]
+    for body in malformed:
+        assert call.raw("POST", "/_fake/password_matches", json=body).status_code == 400
     assert call.raw("GET", "/_fake/state", token=omni.member_token).status_code == 403
 
 
@@ -510,13 +514,13 @@ def test_serves_many_clients_at_once_even_beside_a_silent_one(omni: FakeOmni) ->
         def create(number: int) -> None:
             statuses.append(Client(omni)("POST", CONNECTIONS, SETTINGS | {"name": str(number)})[0])
 
-        threads = [threading.Thread(target=create, args=(number,)) for number in range(20)]
+        threads = [threading.Thread(target=create, args=(number,)) for number in range(200)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(timeout=20)
-    assert statuses == [201] * 20
-    assert len({connection["id"] for connection in omni.connections}) == 20
+    assert statuses == [201] * 200
+    assert len({connection["id"] for connection in omni.connections}) == 200
 
 
 def test_its_certificate_has_to_be_trusted(omni: FakeOmni, call: Client) -> None:

@@ -273,6 +273,9 @@ def test_env_shape(omni: FakeOmni, send: Send) -> None:
     assert shown["userAttributeValuesForDefaultEnvironment"] == "asia,africa"
     assert send("DELETE", path).status_code == 200
     assert omni.violations == []  # each of these is somebody's reading of the API
+    answer = send("POST", ENVIRONMENTS, as_text | {"environmentConnectionIds": "one,two"})
+    wrong = (400, "Bad Request: environmentConnectionIds: All environment connection IDs must be valid UUIDs")
+    assert status_and_detail(answer) == wrong
 
 
 def test_old_spelling(omni: FakeOmni, send: Send) -> None:
@@ -397,6 +400,7 @@ def test_which_requests_meet_a_fault(omni: FakeOmni, send: Send) -> None:
     path = f"{CONNECTIONS}/{create(send)}"
     omni.fault("GET", f"{CONNECTIONS}/*", nth=2, times=2, kind="status 500")
     omni.fault("*", "/api/v1/models*", kind="status 503")
+    assert [send("PATCH", path, {"baseRole": "VIEWER"}).status_code for _ in range(2)] == [200, 200]
     assert send("GET", CONNECTIONS).status_code == 200
     assert send("GET", MODELS).status_code == 503
     assert [send("GET", path).status_code for _ in range(5)] == [200, 500, 500, 200, 200]

@@ -258,12 +258,20 @@ def test_a_netrc_does_not_replace_the_token(omni, tmp_path, monkeypatch):
     assert get(omni) == {"connections": []}
 
 
-def test_a_proxy_of_the_environment_is_used_and_its_password_not_shown(omni, naps, monkeypatch):
-    monkeypatch.setenv("HTTPS_PROXY", "http://user:secret@127.0.0.1:1")
+@pytest.mark.parametrize(
+    ("proxy", "words"),
+    [
+        ("http://user:secret@127.0.0.1:1", "the proxy failed: Connection refused"),
+        ("http://user:secret@[", "Check api_url"),
+        ("http://user:secret@127.0.0.1:port", "Check api_url"),
+    ],
+)
+def test_a_proxy_of_the_environment_is_used_and_its_password_not_shown(omni, naps, monkeypatch, proxy, words):
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
     error = error_of(omni)
-    assert "the proxy failed: Connection refused" in str(error)
+    assert words in str(error)
     assert "secret" not in str(error)
     assert omni.requests == []
 

@@ -371,6 +371,18 @@ def test_only_the_exact_name_of_a_live_connection_counts(omni):
     assert not run(omni, name="sales ")["changed"]
 
 
+def test_one_in_the_trash_does_not_count_though_it_be_listed(omni, monkeypatch):
+    omni.add_connection("sales", database="old", deletedAt="2026-01-01T00:00:00.000Z")
+    real = omni.instance.connections_list
+    monkeypatch.setattr(
+        omni.instance,
+        "connections_list",
+        lambda call: real(call._replace(query={**call.query, "includeDeleted": "true"})),
+    )
+    assert run(omni, check=True)["requests"] == [f"POST {CONNECTIONS}"]
+    assert not run(omni, check=True, state="absent")["changed"]
+
+
 def test_several_of_one_name_are_an_error_until_one_is_chosen(omni):
     ids = sorted(omni.add_connection("sales", database="sales", defaultSchema="public") for _ in range(2))
     result = run(omni)

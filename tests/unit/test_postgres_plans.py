@@ -81,7 +81,7 @@ def test_a_new_role_needs_a_password() -> None:
 
 DATABASE = Place("sales", "dba", granted=True, held=True, grantable=True)
 PUBLIC = Place("public", "dba", granted=True, held=True, grantable=True)
-LACKS = {"granted": False, "held": False}
+LACKS: dict[str, Any] = {"granted": False, "held": False}
 TABLE = Relation("public", "t", sequence=False, owner="dba", grantable=True, held=False)
 GRANTED = grants.State(
     role_exists=True,

@@ -67,17 +67,7 @@ class Connection(OmniResource):
         """The connection as the API has it, or None where there is no live one."""
         if self.id is not None:
             return find(self.client, self.id)
-        name = self.params["name"]
-        found = [one for one in listed(self.client, name) if one["name"] == name]
-        if len(found) > 1:
-            ids = sorted(one["id"] for one in found)
-            raise Conflict(
-                f"Finding {self.label} at {self.client.root}",
-                f"there are {len(ids)} of that name: {', '.join(ids)}",
-                "Choose one with connection_id, or delete those that nobody needs.",
-                ids=ids,
-            )
-        return found[0] if found else None
+        return named(self.client, self.params["name"])
 
     def plan(self, state: dict[str, Any] | None) -> list[Change]:
         if self.params["state"] == "absent":
@@ -351,6 +341,33 @@ def find(client: Client, connection_id: str, archived: bool = False) -> dict[str
         return found[0] if found else None
     record = _record(client, answer.get("connection", answer))
     return record if archived or not record.get("deletedAt") else None
+
+
+def named(client: Client, name: str) -> dict[str, Any] | None:
+    """The live connection of exactly that name, or None.
+
+    :raises Conflict: there are several.
+    """
+    return only(client, [one for one in listed(client, name) if one["name"] == name], name)
+
+
+def only(
+    client: Client, found: Sequence[dict[str, Any]], name: str, choice: str = "connection_id"
+) -> dict[str, Any] | None:
+    """The one connection of those ``found`` by ``name``, or None.
+
+    :param choice: what tells several apart.
+    :raises Conflict: there are several.
+    """
+    if len(found) > 1:
+        ids = sorted(one["id"] for one in found)
+        raise Conflict(
+            f"Finding connection {name} at {client.root}",
+            f"there are {len(ids)} of that name: {', '.join(ids)}",
+            f"Choose one with {choice}, or delete those that nobody needs.",
+            ids=ids,
+        )
+    return found[0] if found else None
 
 
 def _list(client: Client, answer: Mapping[str, Any]) -> list[Any]:

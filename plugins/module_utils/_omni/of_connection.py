@@ -1,0 +1,110 @@
+# Copyright: (c) 2026, omni_analytics.connect contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What hangs on one connection: its model, its schedules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .._converge import Change
+from .._errors import Moved, Prerequisite, Refused, Unreachable
+from .client import OPTIONS, Client, OmniResource
+from .connection import check_id, find, named
+
+#: Stands for an id that Omni has yet to give, in check mode.
+NEW = "<new id>"
+
+TARGET: dict[str, Any] = {**OPTIONS, "connection": {"type": "str"}, "connection_id": {"type": "str"}}
+RULES = {
+    "required_one_of": [("connection", "connection_id")],
+    "mutually_exclusive": [("connection", "connection_id")],
+}
+
+
+class OfConnection(OmniResource):
+    """Something of the connection that ``connection``, its exact name, or ``connection_id`` names."""
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        super().__init__(params)
+        self._given_id = check_id(params["connection_id"])
+        self.label = f"connection {params['connection'] or self._given_id}"
+        self._found_id: str | None = None
+
+    def connection_id(self) -> str | None:
+        """The connection's id, or None where there is none of that name (yet).
+
+        :raises Prerequisite: there is none of that id, so no earlier step is going to make it.
+        """
+        if self._found_id is None:
+            name = self.params["connection"]
+            found = find(self.client, self._given_id) if self._given_id else named(self.client, name)
+            if found is None and self._given_id:
+                raise self._missing()
+            self._found_id = found and found["id"]
+        return self._found_id
+
+    def require(self, state: Any) -> None:
+        if self._found_id is None:
+            raise self._missing()
+
+    def _missing(self) -> Prerequisite:
+        return Prerequisite(
+            f"Finding {self.label} at {self.client.root}",
+            "there is none, or it is in the trash",
+            "Create it first with omni_connection, or correct the name or id.",
+        )
+
+    def send(self, change: Change) -> dict[str, Any]:
+        """Send ``change`` and return the answer; {} where that was lost, but a fresh read shows the change.
+
+        :raises Moved: the change was not made, and is to be planned anew.
+        :raises Refused: Omni said no.
+        """
+        try:
+            return self.client.write(change.payload)
+        except Moved:
+            if change in self.plan(self.read()):
+                raise
+            return {}
+
+    def moved(self, refused: Refused) -> Moved:
+        """What ``refused`` is where something that was just read is not there any more."""
+        self._found_id = None
+        return Moved(str(refused), **refused.detail)
+
+    def by_branch(self, doing: str, refused: Refused) -> Refused:
+        """``refused``, explained where it is for a schema that Omni refreshes by branch."""
+        if refused.detail["status"] != 400 or "branch" not in refused.said.lower():
+            return refused
+        return Refused(
+            f"{doing} of {self.label}",
+            refused.said,
+            "Omni refreshes this schema by branch (branch-based schema refresh), and then takes no schedules, "
+            "and no refresh of the model as a whole: leave both out here (refresh: never, no schedules), or "
+            "switch that off in Omni.",
+            **refused.detail,
+        )
+
+    def learned(self, state: Any, done: Sequence[Change]) -> dict[str, Any]:
+        return {
+            "connection_id": self._found_id,
+            "requests": [f"{change.payload.method} {change.payload.path}" for change in done],
+        }
+
+
+def records(client: Client, path: str, answer: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    """The list of objects that ``answer`` has under ``key``.
+
+    :raises Unreachable: it has none; so it is not Omni's.
+    """
+    found = answer.get(key)
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise Unreachable(
+            f"GET {client.root}{path}",
+            f"it answered no list of {key}",
+            "Check that api_url is your Omni instance.",
+        )
+    return found
