@@ -34,7 +34,9 @@ def run(major: int) -> tuple[bool, str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Runs the tests that need Postgres on every version.")
-    parser.add_argument("majors", nargs="*", type=int, metavar="MAJOR", help="a major version; none means all")
+    parser.add_argument(
+        "majors", nargs="*", type=int, metavar="MAJOR", help="a major version; none means all"
+    )
     chosen = parser.parse_args().majors or list(versions.VERSIONS)
     if unknown := set(chosen) - set(versions.VERSIONS):
         parser.error(f"no such version: {', '.join(map(str, sorted(unknown)))}")

@@ -22,6 +22,8 @@ from ._errors import Moved, NotConverged
 
 ATTEMPTS = 6
 MASK = "********"
+#: A file in a run's folder, touched when a task may have written what the other tasks did not see.
+SHIPPED = "omni_analytics.connect.shipped"
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class Resource(ABC):
         self.secrets: set[str] = set()
         #: shows people a line while something takes long, where the door can
         self.tell: Callable[[str], None] = lambda line: None
+        #: a private folder that all tasks of a run see, and that goes with it, where the door has one
+        self.run_dir: str | None = None
 
     def __enter__(self) -> Resource:
         return self

@@ -48,11 +48,16 @@ class Definition:
     rules: Mapping[str, Any] = field(default_factory=dict)
 
     def perform(
-        self, params: Mapping[str, Any], check_mode: bool, tell: Callable[[str], None] | None = None
+        self,
+        params: Mapping[str, Any],
+        check_mode: bool,
+        tell: Callable[[str], None] | None = None,
+        run_dir: str | None = None,
     ) -> tuple[dict[str, Any], set[str]]:
         """Run the module with validated ``params``; never raises an Exception.
 
         :param tell: shows people a line while the module works; see Resource.
+        :param run_dir: a folder that the tasks of one run share; see Resource.
         :return: the task's result (``failed`` and ``msg`` in it where it failed), and the secrets
             that were made on the way, which the door masks together with its own.
         """
@@ -68,6 +73,7 @@ class Definition:
             resource = self.build(params)
             secrets = resource.secrets
             resource.tell = tell or resource.tell
+            resource.run_dir = run_dir
             with resource:
                 return converge(resource, check_mode), secrets
         except ConnectError as error:

@@ -13,6 +13,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from ansible import constants as C
@@ -24,6 +25,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action.normal import ActionModule as ShippedModule
 from ansible.utils.display import Display
 
+from ..module_utils._converge import SHIPPED
 from ..module_utils._definition import Definition
 
 DISCOVERED = ("auto", "auto_legacy", "auto_silent", "auto_legacy_silent")
@@ -45,7 +47,10 @@ class InProcess(ShippedModule):
             display.vvv(f"{self._task.action}: through the module door ({reason})", host=host)
             if controllers_python:
                 task_vars = self._with_interpreter(task_vars, sys.executable)
-            return super().run(tmp, task_vars)
+            try:
+                return super().run(tmp, task_vars)
+            finally:
+                Path(C.DEFAULT_LOCAL_TMP, SHIPPED).touch()
         display.vvv(f"{self._task.action}: in-process, in {sys.executable}", host=host)
         return self._perform(lambda line: display.display(f"{host}: {line}"))
 
@@ -111,13 +116,16 @@ class InProcess(ShippedModule):
         else:
             self._resolve_paths(params)
             try:
-                result, made = definition.perform(params, bool(self._task.check_mode), tell)
+                result, made = definition.perform(params, bool(self._task.check_mode), tell, C.DEFAULT_LOCAL_TMP)
             except SystemExit as ended:  # in a worker it would end the run of every host
                 result, made = {"failed": True, "msg": f"A library ended the task: exit {ended.code}"}, set()
             hidden |= made
         # A misspelled option may hold a secret that nothing marks as one.
         known = {name: value for name, value in params.items() if name not in checked.unsupported_parameters}
-        return remove_values({"changed": False, **result, "invocation": {"module_args": known}}, hidden)
+        result = {"changed": False, **result, "invocation": {"module_args": known}}
+        # As AnsibleModule has it: a password that is a part of "True" must not turn flags into text.
+        flags = {name: value for name, value in result.items() if value is None or isinstance(value, bool)}
+        return {**remove_values(result, hidden), **flags}
 
     def _complaint(self, errors: AnsibleValidationErrorMultiple) -> str:
         """What AnsibleModule says of options that do not fit."""

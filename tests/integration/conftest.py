@@ -20,7 +20,7 @@ TEMPLATE = "sales"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "postgres: needs a Postgres server; `make matrix` runs it on all versions")
+    config.addinivalue_line("markers", "postgres: needs a Postgres server; `make matrix` runs it on each")
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses

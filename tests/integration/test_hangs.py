@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import select
 import socket
 import threading
@@ -117,7 +118,9 @@ def hanging(server: PostgresServer, database: str, role_name: str) -> Iterator[H
         ("interrupt", {}),
         (
             "timeout",
-            dict.fromkeys(("locked_role", "locked_catalog", "never_answers", "falls_silent"), "after 5"),
+            dict.fromkeys(
+                ("locked_role", "locked_catalog", "never_answers", "falls_silent"), r"after 5|\(5\)"
+            ),
         ),
         (
             "limits",
@@ -161,4 +164,4 @@ def test_a_hang_ends_and_leaves_nothing_behind(
     assert run.rc != 0
     said = {result.host: result.result["msg"] for result in run.results}
     assert said.keys() == says.keys()
-    assert not {host: text for host, text in said.items() if says[host] not in text}
+    assert not {host: text for host, text in said.items() if not re.search(says[host], text)}

@@ -12,7 +12,11 @@ from typing import Any
 import pytest
 from psycopg2.sql import SQL, Identifier
 
-from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres import grants, user
+from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres import (
+    grants,
+    session,
+    user,
+)
 from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.grants import DEFINITION
 from tests.sandbox.postgres import PostgresServer
 
@@ -385,7 +389,10 @@ def test_a_grant_without_effect_is_found_out(
     run: Callable[[str], Any], arguments: Login, role: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server only warns about a grant on a table on which the login holds some privilege, but not that one."""
-    run("CREATE TABLE theirs (id int); GRANT INSERT ON theirs TO dba")
+    run(
+        "CREATE TABLE theirs (id int); GRANT INSERT ON theirs TO dba;"
+        "CREATE SEQUENCE their_number; GRANT UPDATE ON their_number TO dba"
+    )
     read = grants.Grants.read
 
     def misled(resource: Any) -> Any:
@@ -400,16 +407,21 @@ def test_a_grant_without_effect_is_found_out(
     result = perform(DEFINITION, arguments)
     assert result["error"]["kind"] == "not_converged"
     assert f'still missing: GRANT SELECT ON TABLE "public"."theirs" TO "{role}"' in result["msg"]
+    for name in ("theirs", "their_number"):
+        assert f'WARNING: no privileges were granted for "{name}"' in result["msg"]
 
 
-def test_a_lock_that_somebody_holds(server: PostgresServer, arguments: Login, role: str) -> None:
-    """The grant waits for the table no longer than it may."""
+@pytest.mark.parametrize(
+    "lock", ["ALTER TABLE customers ADD COLUMN more int", f"SELECT pg_advisory_xact_lock({session.LOCK})"]
+)
+def test_a_lock_that_somebody_holds(server: PostgresServer, arguments: Login, role: str, lock: str) -> None:
+    """A grant waits for the table, and for another run's changes, no longer than it may."""
     given = {**arguments, "lock_timeout": 1}
     with (
         contextlib.closing(server.connect(arguments["login_db"])) as other,
         other.cursor() as cursor,
     ):
-        cursor.execute("BEGIN; ALTER TABLE customers ADD COLUMN more int")
+        cursor.execute(f"BEGIN; {lock}")
         result = perform(DEFINITION, given)
         assert result["error"] == {"kind": "refused", "sqlstate": "55P03"}
         assert "or raise lock_timeout" in result["msg"]

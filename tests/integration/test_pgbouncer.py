@@ -51,7 +51,7 @@ def ask(pooled: dict[str, Any], *statements: str) -> Any:
         cursor = connection.cursor()
         for statement in statements:
             cursor.execute(statement)
-        return cursor.fetchone()[0]
+        return cursor.fetchall()[0][0]
 
 
 def test_all_modules_converge_and_leave_nothing_in_the_pool(

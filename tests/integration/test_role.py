@@ -22,7 +22,11 @@ STEPS = {
     "omni_upload_schema": "Keep the schema for table uploads",
     "omni_verify": "Prove that Omni can read",
     "omni_connection": "Keep the connection in Omni",
+    "omni_model": "Keep the schema model, and let Omni prove that it can read",
+    "omni_schedule": "Keep the refresh schedules in Omni",
 }
+IN_DATABASE = {"omni_user", "omni_grants", "omni_upload_schema", "omni_verify"}
+SCHEDULES = {"omni_postgres_refresh_schedules": [{"schedule": "0 2 * * ? *"}]}
 
 
 def apply_role(role_vars: dict[str, Any], door: harness.Door = "in_process", **options: Any) -> harness.Run:
@@ -39,6 +43,7 @@ def steps(run: harness.Run) -> dict[str, str]:
 
 
 def test_each_step_runs_alone(role_vars: dict[str, Any], door: harness.Door) -> None:
+    role_vars |= SCHEDULES
     for tag in STEPS:
         run = apply_role(role_vars, door, tags=[tag])
         assert steps(run) == {tag: "ok" if tag == "omni_verify" else "changed"}, run.text
@@ -54,7 +59,7 @@ def test_a_step_needs_only_its_own_variables(role_vars: dict[str, Any]) -> None:
     api = {"omni_postgres_host", "omni_postgres_api_url", "omni_postgres_api_token", "omni_postgres_ca_path"}
     for name in api | {"omni_postgres_upload_schema"}:
         del role_vars[name]
-    run = apply_role(role_vars, tags=["omni_user", "omni_grants", "omni_upload_schema", "omni_verify"])
+    run = apply_role(role_vars, tags=sorted(IN_DATABASE))
     assert steps(run) == {
         "omni_user": "changed", "omni_grants": "changed", "omni_upload_schema": "skipped", "omni_verify": "ok"
     }, run.text  # fmt: skip
@@ -142,10 +147,10 @@ def test_the_database_steps_become_who_they_shall(role_vars: dict[str, Any], tmp
     assert run.rc == 0, run.text
     assert set(steps(run)) == set(STEPS)
     became = log.read_text().splitlines()
-    assert len(became) == 4, became
+    assert len(became) == len(IN_DATABASE), became
     assert all("-u root " in line for line in became)
     run = harness.playbook(
         "omni_analytics.connect.verify", door="in_process", hosts={"one": role_vars}, env=ALWAYS_BECOME
     )
     assert run.rc == 0, run.text
-    assert len(log.read_text().splitlines()) == 5
+    assert len(log.read_text().splitlines()) == len(IN_DATABASE) + 1

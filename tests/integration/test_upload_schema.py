@@ -86,10 +86,21 @@ def test_owner(server: PostgresServer, arguments: Login, role: str) -> None:
 
 
 def test_nothing_is_half_done(server: PostgresServer, arguments: Login) -> None:
-    """Schema and privileges are one transaction: an owner that is not there leaves neither."""
+    """Schema and privileges are one transaction: where one is refused, neither is left."""
     result = perform(DEFINITION, {**arguments, "owner": "nobody"})
     assert result["error"] == {"kind": "refused", "sqlstate": "42704"}
     assert 'CREATE SCHEMA "uploads" AUTHORIZATION "nobody": role "nobody" does not exist' in result["msg"]
+    server.execute(
+        arguments["login_db"],
+        "CREATE FUNCTION public.refuse() RETURNS event_trigger LANGUAGE plpgsql"
+        " AS $$ BEGIN RAISE 'no grants on Fridays'; END $$;"
+        "CREATE EVENT TRIGGER fridays ON ddl_command_start WHEN TAG IN ('GRANT')"
+        " EXECUTE FUNCTION public.refuse()",
+    )
+    result = perform(DEFINITION, arguments)
+    assert result["error"] == {"kind": "refused", "sqlstate": "P0001"}
+    assert 'GRANT USAGE, CREATE ON SCHEMA "uploads"' in result["msg"]
+    assert "no grants on Fridays" in result["msg"]
     assert owner(server, arguments["login_db"]) == []
 
 

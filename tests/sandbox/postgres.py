@@ -20,7 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psycopg2
 from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT, encrypt_password
@@ -104,7 +104,7 @@ class PostgresServer:
         self.admin_password = secrets.token_urlsafe(18)
         self.dba_password = secrets.token_urlsafe(18)
 
-    def __enter__(self) -> PostgresServer:
+    def __enter__(self) -> Self:
         self.start()
         return self
 

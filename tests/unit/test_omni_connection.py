@@ -17,6 +17,7 @@ from ansible_collections.omni_analytics.connect.plugins.module_utils._omni impor
     client,
     connection,
     connection_info,
+    settings,
 )
 from tests.sandbox import omni_api
 from tests.sandbox.fake_omni import FakeOmni
@@ -36,7 +37,7 @@ def running() -> Iterator[FakeOmni]:
 @pytest.fixture
 def omni(running: FakeOmni, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOmni]:
     running.reset()
-    for waiting in (client, _converge):
+    for waiting in (client, connection, _converge):
         monkeypatch.setattr(waiting, "time", SimpleNamespace(sleep=lambda _seconds: None))
     yield running
     assert running.violations == []
@@ -150,7 +151,7 @@ ALWAYS = {"password": "p", "update_password": "always"}
     ],
 )
 def test_plan(given, state, expected):
-    changes = connection.Connection(params(**given)).plan(state)
+    changes = connection.Connection(params(**given)).plan(connection.State(state))
     requests = [(one.payload.method, one.payload.path, one.payload.body) for one in changes]
     assert requests == ([expected] if expected else [])
     for method, path, body in requests:
@@ -173,7 +174,7 @@ def test_plan(given, state, expected):
 )
 def test_what_the_api_cannot_change_fails_and_is_named(given, state, differences):
     with pytest.raises(Conflict) as caught:
-        connection.Connection(params(**given)).plan(state)
+        connection.Connection(params(**given)).plan(connection.State(state))
     assert list(caught.value.detail["differences"]) == differences
     for option in differences:
         assert f"{option} is " in str(caught.value)
@@ -188,7 +189,7 @@ def test_what_the_api_cannot_change_fails_and_is_named(given, state, differences
 )
 def test_what_cannot_be_created_says_why(given, error, words):
     with pytest.raises(error, match=words):
-        connection.Connection(params(**given)).plan(None)
+        connection.Connection(params(**given)).plan(connection.State(None))
 
 
 @pytest.mark.parametrize(
@@ -282,7 +283,7 @@ def test_settings_that_are_right_are_taken(option, value):
 
 
 def test_without_a_timezone_database_the_shape_decides(monkeypatch):
-    monkeypatch.setattr(connection, "ZoneInfo", None)
+    monkeypatch.setattr(settings, "ZoneInfo", None)
     connection.Connection(params(system_timezone="Mars/Olympus_Mons"))
     for name in ("NONE", "a b", "+02:00", ""):
         with pytest.raises(InvalidInput):
@@ -296,7 +297,7 @@ def test_what_to_delete_has_to_be_named():
 
 def test_no_setting_is_looked_at_to_delete():
     given = params(host=None, database=None, port=0, system_timezone="x", state="absent")
-    assert connection.Connection(given).plan(found())
+    assert connection.Connection(given).plan(connection.State(found()))
 
 
 def test_a_life(omni):

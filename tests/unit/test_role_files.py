@@ -43,10 +43,9 @@ def test_no_variable_is_required() -> None:
     assert not [name for name, option in SPEC.items() if option.get("required")]
 
 
-def test_secrets_are_marked() -> None:
-    assert {name for name, option in SPEC.items() if option.get("no_log")} == {
-        name for name in SPEC if name.endswith(("password", "token")) and "update" not in name
-    }
+def test_secrets_may_be_vaulted() -> None:
+    """Before 2.19, ansible-core fails to validate an inline vaulted value of an option with no_log."""
+    assert not [name for name, option in SPEC.items() if "no_log" in option]
 
 
 def test_each_step_is_a_file_with_one_task_and_two_tags() -> None:

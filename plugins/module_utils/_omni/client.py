@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import unescape
+from time import monotonic
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -29,6 +30,7 @@ from .._converge import MASK, Change, Resource
 from .._definition import Library, from_environment
 from .._errors import ConnectError, InvalidInput, Moved, Refused, Unreachable
 from .._version import VERSION
+from .shared import Shared
 
 LIBRARY = Library("requests", "requests", REQUESTS_ERROR)
 
@@ -43,6 +45,8 @@ OPTIONS: dict[str, Any] = {
     "validate_certs": {"type": "bool", "default": True},
     "ca_path": {"type": "path"},
     "timeout": {"type": "int", "default": 30},
+    "total_timeout": {"type": "int", "default": 900},
+    "requests_per_minute": {"type": "int", "default": 60},
 }
 
 #: An instance's address, as it is, with /api as the documentation has it, or with /api/v1.
@@ -50,8 +54,13 @@ URL = re.compile(
     r"(https://[^\s/?#@\\:\[\]]+|https://\[[\da-f:.]+\])(:\d{1,5})?(/api(/v1)?)?/*", re.IGNORECASE
 )
 
-#: How long to wait before each further try, in seconds; then it is over. A key has 60 requests a
-#: minute, and an answer of 429 does not say when the next one is due.
+WHOAMI = "/api/v1/whoami"
+
+#: What to do about a key that whoami says is no admin's.
+NO_ADMIN = "This key belongs to a member: creating connections needs an Organization Admin's key (api_token)."
+
+#: How long to wait before each further try, in seconds; then it is over. An answer of 429 does not say
+#: when the key has requests left again.
 SOON = (0.5, 1.0, 2.0)
 ONCE = (0.5,)
 LATER = (5.0, 10.0, 20.0, 40.0)
@@ -89,12 +98,11 @@ class _Passing(Exception):
         self.pauses = pauses
         self.least = least
 
-    def wait(self, tried: int) -> bool:
-        """Wait for the next try, and say whether there is to be one."""
+    def pause(self, tried: int) -> float | None:
+        """How long to wait for the next try, in seconds; None where there is to be none."""
         if tried >= len(self.pauses) or self.least > LONGEST:
-            return False
-        time.sleep(max(self.pauses[tried], self.least) * random.uniform(1, 1.25))
-        return True
+            return None
+        return max(self.pauses[tried], self.least) * random.uniform(1, 1.25)
 
 
 class Client:
@@ -113,11 +121,12 @@ class Client:
                 "it is empty, or has a character that no token has, such as a blank or a line's end",
                 "Check api_token, or the variable OMNI_API_TOKEN or OMNI_API_KEY where it comes from.",
             )
+        for option in ("timeout", "total_timeout", "requests_per_minute"):
+            if params[option] < 1:
+                raise InvalidInput(f"Reading {option}", f"{params[option]} is out of range", "Give 1 or more.")
         self._timeout = params["timeout"]
-        if self._timeout < 1:
-            raise InvalidInput(
-                "Reading timeout", f"{self._timeout} is out of range", "Give 1 second or more."
-            )
+        self._total = self._left = params["total_timeout"]
+        self._a_minute = params["requests_per_minute"]
         self._verify = params["validate_certs"]
         if self._verify and params["ca_path"]:
             self._verify = params["ca_path"]
@@ -126,6 +135,11 @@ class Client:
         self._hidden = [secret for secret in (self._token, params.get("password")) if secret]
         self._unsettled = 0
         self._session: Any = None
+        self.share(None)
+
+    def share(self, folder: str | None) -> None:
+        """Share with the other tasks of the run what is known of this key, in that folder of the run."""
+        self.shared = Shared(folder, self.root, self._token)
 
     def __enter__(self) -> Client:
         self._session = requests.Session()
@@ -148,7 +162,7 @@ class Client:
             try:
                 return self._ask("GET", path, query, None)
             except _Passing as passing:
-                if not passing.wait(tried):
+                if not self._pause(passing, tried):
                     raise passing.error from None
             tried += 1
 
@@ -159,13 +173,57 @@ class Client:
         :raises Unreachable: as :meth:`get`.
         :raises Refused: as :meth:`get`.
         """
+        self.shared.wrote(request.path, request.body)
         try:
             return self._ask(request.method, request.path, None, request.body or None)
         except _Passing as passing:
-            if not passing.wait(self._unsettled):
+            if not self._pause(passing, self._unsettled):
                 raise passing.error from None
             self._unsettled += 1
             raise Moved(str(passing.error), **passing.error.detail) from None
+
+    def role(self) -> str | None:
+        """What the key's holder is in Omni, ORG_ADMIN or MEMBER; None where this instance does not tell."""
+        return self.shared.once("whoami", self._whoami)
+
+    def _whoami(self) -> str | None:
+        try:
+            return self._ask("GET", WHOAMI, None, None).get("orgRole")
+        except (_Passing, ConnectError):
+            return None
+
+    def _pause(self, passing: _Passing, tried: int) -> bool:
+        """Wait for the next try, and say whether there is to be one."""
+        pause = passing.pause(tried)
+        if pause is None or pause > self._left:
+            return False
+        if passing.error.detail.get("status") == 429:
+            self.shared.hold(pause)  # everybody's next turn is after that
+        else:
+            self._sleep(pause)
+        return True
+
+    def _take_turn(self, doing: str) -> None:
+        """Wait until the key has a request for this."""
+        while True:
+            turn = self.shared.turn(self._a_minute, self._left)
+            if turn is None:
+                raise Unreachable(
+                    doing,
+                    f"the {self._total} s of total_timeout are over, or end before this key has a request left",
+                    "Use fewer forks or raise total_timeout; and where Omni allows this key more than "
+                    f"{self._a_minute} requests a minute, say so in requests_per_minute.",
+                )
+            wait = turn - monotonic()
+            if wait <= 0:
+                return
+            self._sleep(wait)
+            if not self.shared.held(turn):
+                return
+
+    def _sleep(self, seconds: float) -> None:
+        self._left -= seconds
+        time.sleep(seconds)
 
     def _authorize(self, request: Any) -> Any:
         request.headers["Authorization"] = f"Bearer {self._token}"
@@ -175,6 +233,8 @@ class Client:
         self, method: str, path: str, query: Mapping[str, str] | None, body: Mapping[str, Any] | None
     ) -> dict[str, Any]:
         doing = f"{method} {self.root}{path}"
+        self._take_turn(doing)
+        began = monotonic()
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of validate_certs: false, which was somebody's choice
@@ -183,12 +243,14 @@ class Client:
                     self.root + path,
                     params=query,
                     json=body,
-                    timeout=self._timeout,
+                    timeout=max(min(self._timeout, self._left), 0.1),
                     verify=self._verify,
                     allow_redirects=False,
                 )
         except requests.exceptions.RequestException as error:
             raise self._silence(doing, error) from None
+        finally:
+            self._left -= monotonic() - began
         return self._understand(doing, answer)
 
     def _silence(self, doing: str, error: Exception) -> Exception:
@@ -232,12 +294,15 @@ class Client:
             # Omni says no more than "success" of most writes; they are read back anyway.
             if isinstance(body, dict) or not answer.content:
                 return body or {}
-            raise Unreachable(
+            error = Unreachable(
                 doing,
                 f"it answered {status} with {self._described(answer)}, not Omni's JSON",
                 "Check that api_url is the address of your Omni instance.",
                 status=status,
             )
+            # What says that it is JSON and is none broke on its way.
+            broken = body is None and "json" in answer.headers.get("Content-Type", "").lower()
+            raise _Passing(error, ONCE) if broken else error
         raise self._refusal(doing, answer, self._text(body) or self._described(answer))
 
     def _refusal(self, doing: str, answer: Any, said: str) -> Exception:
@@ -252,11 +317,13 @@ class Client:
             todo = "The token did not arrive as it was sent: check api_token, and proxies on the way."
             return Unreachable(doing, words, todo, status=status)
         advice = {
-            403: "The token is valid and may not do this: it needs an Organization Admin's API key.",
+            403: "The key is valid and may not do this: it takes an Organization Admin's.",
             404: "Check api_url, and that what is asked for is still there.",
-            429: "The key has no requests left: run again in a minute, with fewer forks.",
+            429: "The key has no requests left, or others use it too: run again in a minute.",
         }
         todo = advice.get(status, "The trouble is Omni's: run again later." if status >= 500 else "")
+        if status == 403 and not doing.endswith(WHOAMI) and self.role() == "MEMBER":
+            todo = NO_ADMIN
         error = Refused(doing, words, todo, status=status)
         if status == 429:
             return _Passing(error, LATER, _seconds(answer.headers.get("Retry-After")))
@@ -303,6 +370,7 @@ class OmniResource(Resource):
         self.client = Client(params)
 
     def __enter__(self) -> OmniResource:
+        self.client.share(self.run_dir)
         self.client.__enter__()
         return self
 
@@ -311,6 +379,19 @@ class OmniResource(Resource):
 
     def show(self, change: Change) -> str:
         return str(change.payload)
+
+    def send(self, change: Change) -> dict[str, Any]:
+        """Send ``change`` and return the answer; {} where that was lost, but a fresh read shows the change.
+
+        :raises Moved: the change was not made, and is to be planned anew.
+        :raises Refused: Omni said no.
+        """
+        try:
+            return self.client.write(change.payload)
+        except Moved:
+            if change in self.plan(self.read()):
+                raise
+            return {}
 
 
 def root(url: str) -> str:

@@ -6,48 +6,50 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
-import socket
+import sys
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-try:
-    from zoneinfo import ZoneInfo
-except ImportError:  # Python 3.8
-    ZoneInfo = None  # type: ignore[assignment, misc]
-
-from .. import _schemas
 from .._converge import MASK, Change
 from .._definition import Definition
-from .._errors import Conflict, InvalidInput, Moved, Refused, Unreachable
+from .._errors import Conflict, InvalidInput, MissingLibrary, Moved, Refused, Unreachable
+from . import record
 from .client import LIBRARY, OPTIONS, PASSWORD, Client, OmniResource, Request
+from .settings import SETTINGS, check, same, wanted
 
 CONNECTIONS = "/api/v1/connections"
 
-#: The options that are sent when a connection is created, and are a field of the API each.
-SENT = (
-    "name",
-    "host",
-    "port",
-    "database",
-    "username",
-    "password",
-    "default_schema",
-    "include_schemas",
-    "scratch_schema",
-    "system_timezone",
-    "query_timezone",
-    "allows_user_specific_timezones",
-    "query_timeout_seconds",
-    "base_role",
-)
-#: Those that a connection shows again. The others it never does.
-SHOWN = ("name", "database", "default_schema", "base_role")
+#: Two names of one base role, in Omni's documentation and in its specification. Not every instance knows both.
+OTHER_NAME = {"RESTRICTED_QUERIER": "QUERY_TOPICS", "QUERY_TOPICS": "RESTRICTED_QUERIER"}
+#: How long to wait for a new connection that is not found yet, in seconds.
+LAGS = (0.5, 1.0, 2.0)
 
-LOCAL_NAME = re.compile(r"(.*\.)?localhost6?(\.localdomain6?)?\.?", re.IGNORECASE)
-ZONE = re.compile(r"[A-Za-z][\w+-]*(/[\w+-]+)*", re.ASCII)
+
+class State(NamedTuple):
+    """What is known of the connection.
+
+    :param connection: as the API has it, or None where there is no live one.
+    :param settings: what the record has, by option.
+    :param password: whether the password ``fits`` the record, ``differs``, or is ``unknown``.
+    """
+
+    connection: dict[str, Any] | None
+    settings: Mapping[str, Any] = {}
+    password: str = "unknown"
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """Settings that somebody changed in Omni by hand, for the record."""
+
+    settings: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"record {', '.join(self.settings)}"
 
 
 class Connection(OmniResource):
@@ -57,42 +59,87 @@ class Connection(OmniResource):
         super().__init__(params)
         self.id = check_id(params["connection_id"])
         self.label = f"connection {params['name'] or self.id}"
-        self._created = self._password_sent = False
+        self.record: record.Record | None = None
+        self._archived: list[str] = []
+        self._created = self._password_sent = self._renamed = False
         if not params["name"] and (self.id is None or params["state"] == "present"):
             raise InvalidInput("Reading name", "it is missing", "Give the connection's name.")
+        if params["record_path"] and record.LIBRARY.error is not None:
+            raise MissingLibrary(
+                f"Importing {record.LIBRARY.name} in {sys.executable}, for record_path",
+                str(record.LIBRARY.error),
+                f"Install it there: pip install {record.LIBRARY.package}.",
+                library=record.LIBRARY.name,
+            )
+        if params["on_immutable_change"] == "accept" and not params["record_path"]:
+            raise InvalidInput(
+                "Reading on_immutable_change", "accept has no record to write to", "Set record_path."
+            )
         if params["state"] == "present":
             check(params)
 
-    def read(self) -> dict[str, Any] | None:
+    def read(self) -> State:
+        connection = self._find()
+        for pause in LAGS if self._created else ():
+            if connection is None:
+                time.sleep(pause)
+                connection = self._find()
+        if connection is None:
+            return State(None)
+        kept = self._record_of(connection)
+        return State(connection, dict(kept.settings), self._fits(kept)) if kept else State(connection)
+
+    def _find(self) -> dict[str, Any] | None:
         """The connection as the API has it, or None where there is no live one."""
         if self.id is not None:
             return find(self.client, self.id)
-        return named(self.client, self.params["name"])
+        name = self.params["name"]
+        found = [one for one in listed(self.client, name, archived=True) if one["name"] == name]
+        self._archived = sorted(one["id"] for one in found if one.get("deletedAt"))
+        return only(self.client, [one for one in found if not one.get("deletedAt")], name)
 
-    def plan(self, state: dict[str, Any] | None) -> list[Change]:
+    def _record_of(self, connection: Mapping[str, Any]) -> record.Record | None:
+        """The record of ``connection``; None where none is kept."""
+        folder = self.params["record_path"]
+        if folder and (self.record is None or self.record.about["id"] != connection["id"]):
+            about = {"name": connection["name"], "id": connection["id"], "instance": self.client.root}
+            self.record = record.Record(folder, about)
+        return self.record
+
+    def _fits(self, kept: record.Record) -> str:
+        if self.params["password"] is None or not self.params["record_password"]:
+            return "unknown"
+        return {True: "fits", False: "differs", None: "unknown"}[kept.fits(self.params["password"])]
+
+    def plan(self, state: State) -> list[Change]:
+        connection = state.connection
         if self.params["state"] == "absent":
-            return self._plan_absent(state)
-        if state is None:
+            return self._plan_absent(connection)
+        if connection is None:
             return self._plan_create()
-        differing = self._differing(state, "dialect", "name", "database", "default_schema")
+        self._check_identity(connection, "dialect", "name")
+        return self._plan_settings(connection, state) + self._plan_patch(connection, state)
+
+    def _check_identity(self, connection: Mapping[str, Any], *fields: str) -> None:
+        """Refuse to touch a connection that cannot be the one which is meant."""
+        meant = {"dialect": "postgres", "name": self.params["name"]}
+        differing = {
+            field: {"is": connection[field], "wanted": meant[field]}
+            for field in fields
+            if connection[field] != meant[field]
+        }
         if differing:
             raise self._conflict(
-                differing,
-                "and Omni's API cannot change that",
-                "Edit it in Omni under Settings > Connections; or give this one another name; or delete the "
-                "old one with state: absent (its models and dashboards go to Omni's trash) and run again.",
+                differing, "so it is not the one that is meant", "Correct name or connection_id."
             )
-        return self._plan_patch(state)
 
-    def _plan_absent(self, state: dict[str, Any] | None) -> list[Change]:
-        if state is None:
+    def _plan_absent(self, connection: Mapping[str, Any] | None) -> list[Change]:
+        if connection is None:
             return []
-        differing = self._differing(state, "dialect", *(["name"] if self.params["name"] else []))
-        if differing:
-            raise self._conflict(differing, "so it is not deleted", "Correct name or connection_id.")
-        request = Request("DELETE", f"{CONNECTIONS}/{state['id']}")
-        before = {"in Omni": state["id"], "database": state["database"]}
-        after = {"in the trash, with its models and content": state["id"]}
+        self._check_identity(connection, "dialect", *(["name"] if self.params["name"] else []))
+        request = Request("DELETE", f"{CONNECTIONS}/{connection['id']}")
+        before = {"in Omni": connection["id"], "database": connection["database"]}
+        after = {"in the trash, with its models and content": connection["id"]}
         return [self._change(request, before, after)]
 
     def _plan_create(self) -> list[Change]:
@@ -103,204 +150,227 @@ class Connection(OmniResource):
                 "Correct connection_id; without it, a connection of that name is created.",
                 connection_id=self.id,
             )
-        wanted = self._wanted()
-        if "password" not in wanted:
+        if self.params["password"] is None:
             raise InvalidInput(
                 f"Creating {self.label}", "it does not exist yet, and no password was given", "Set password."
             )
-        body = {"dialect": "postgres", **{_field(option): value for option, value in wanted.items()}}
-        return [self._change(Request("POST", CONNECTIONS, body), {}, {**wanted, "password": MASK})]
+        values = {"name": self.params["name"], **wanted(self.params)}
+        if values["include_schemas"] == ["*"]:
+            del values["include_schemas"]
+        else:
+            values["include_schemas"] = ",".join(values["include_schemas"])
+        if self.params["base_role"] is not None:
+            values["base_role"] = self.params["base_role"]
+        body = {"dialect": "postgres", **{_field(option): value for option, value in values.items()}}
+        body[PASSWORD] = self.params["password"]
+        return [self._change(Request("POST", CONNECTIONS, body), {}, {**values, "password": MASK})]
 
-    def _wanted(self) -> dict[str, Any]:
-        """The settings that have a value. No include list, or one with * in it, is every schema."""
-        include = self.params["include_schemas"]
-        values = {**self.params, "include_schemas": None if "*" in include else ",".join(include) or None}
-        return {option: values[option] for option in SENT if values[option] is not None}
-
-    def _change(self, request: Request, before: Mapping[str, Any], after: Mapping[str, Any]) -> Change:
+    def _change(self, payload: Any, before: Mapping[str, Any], after: Mapping[str, Any]) -> Change:
         lines = [{f"{self.label}: {what}": side[what] for what in side} for side in (before, after)]
-        return Change(request, *lines)
+        return Change(payload, *lines)
 
-    def _differing(self, state: Mapping[str, Any], *options: str) -> dict[str, dict[str, str]]:
-        """Those of ``options`` that are not as wanted, and that the API cannot change."""
-        wanted = {**self.params, "dialect": "postgres"}
+    def _plan_settings(self, connection: Mapping[str, Any], state: State) -> list[Change]:
+        """What to do about settings that the API cannot change.
+
+        :raises Conflict: a person has to choose.
+        """
+        differing, choice = self._differing(state), self.params["on_immutable_change"]
+        if choice == "accept":
+            visible = {option: differing[option] for option in _shown(connection) if option in differing}
+            if visible:
+                raise self._conflict(
+                    visible,
+                    "and so it is in Omni still; accept is for what was changed there already",
+                    f"Edit it in Omni first ({self._page()}).",
+                )
+            return self._plan_accept(state)
+        if differing and choice == "fail":
+            raise self._conflict(
+                differing,
+                "and Omni's API cannot change that",
+                f"Edit it in Omni ({self._page()}), then run with on_immutable_change: accept if it is a setting "
+                "that only the record has. Or leave it as it is with warn. Or give the new connection another name.",
+            )
+        return []
+
+    def _plan_accept(self, state: State) -> list[Change]:
+        """Changes to the record alone."""
+        new = {
+            option: value
+            for option, value in wanted(self.params).items()
+            if option not in state.settings or not same(state.settings[option], value)
+        }
+        before = {f"{option} in the record": state.settings.get(option) for option in new}
+        after = {f"{option} in the record": value for option, value in new.items()}
+        return [self._change(Accepted(new), before, after)] if new else []
+
+    def _page(self) -> str:
+        return f"{self.client.root}, Settings > Connections > {self.params['name']}"
+
+    def _differing(self, state: State) -> dict[str, dict[str, Any]]:
+        """The settings that are not as wanted, so far as Omni or the record tells."""
+        known = self._known(state)
         return {
-            option: {"is": state[_field(option)], "wanted": wanted[option]}
-            for option in options
-            if state[_field(option)] != wanted[option]
-            # Omni does not always tell which default schema it was given.
-            and not (option == "default_schema" and state["defaultSchema"] is None)
+            option: {"is": known[option], "wanted": value}
+            for option, value in wanted(self.params).items()
+            if option in known and not same(known[option], value)
         }
 
-    def _conflict(self, differing: Mapping[str, Mapping[str, str]], so: str, todo: str) -> Conflict:
-        said = [
-            f"{option} is {pair['is']!r} where {pair['wanted']!r} is wanted"
-            for option, pair in differing.items()
-        ]
-        doing = f"Comparing {self.label} at {self.client.root}"
-        return Conflict(doing, f"{', '.join(said)}, {so}", todo, differences=differing)
+    def _known(self, state: State) -> dict[str, Any]:
+        """The settings as they are. What Omni shows counts before the record."""
+        recorded = {
+            option: state.settings[option]
+            for option, value in wanted(self.params).items()
+            # What somebody mistyped in the record is not known.
+            if option in state.settings and type(state.settings[option]) in (type(value), type(None))
+        }
+        return {**recorded, **_shown(state.connection or {})}
 
-    def _plan_patch(self, state: dict[str, Any]) -> list[Change]:
+    def _conflict(self, differing: Mapping[str, Mapping[str, Any]], so: str, todo: str) -> Conflict:
+        doing = f"Comparing {self.label} at {self.client.root}"
+        return Conflict(doing, f"{_told(differing)}, {so}", todo, differences=differing)
+
+    def _plan_patch(self, connection: Mapping[str, Any], state: State) -> list[Change]:
         body: dict[str, Any] = {}
         before: dict[str, Any] = {}
         after: dict[str, Any] = {}
         password, role = self.params["password"], self.params["base_role"]
-        if password is not None and self.params["update_password"] == "always" and not self._password_sent:
+        send = self.params["update_password"] == "always" and not self._password_sent
+        if password is not None and send and state.password != "fits":
             body[PASSWORD] = password
             before["password"], after["password"] = "not readable", MASK
-        if role is not None and _role(role) != _role(state["baseRole"]):
+        if role is not None and connection["baseRole"] not in (role, OTHER_NAME.get(role)):
             body["baseRole"] = role
-            before["base_role"], after["base_role"] = state["baseRole"], role
+            before["base_role"], after["base_role"] = connection["baseRole"], role
         if not body:
             return []
-        request = Request("PATCH", f"{CONNECTIONS}/{state['id']}", body)
+        request = Request("PATCH", f"{CONNECTIONS}/{connection['id']}", body)
         return [self._change(request, before, after)]
 
     def apply(self, changes: Sequence[Change]) -> Iterator[Change]:
         for change in changes:
-            request = change.payload
-            answer: Mapping[str, Any] = {}
-            try:
-                answer = self.client.write(request)
-            except Moved:
-                # What is not planned any more was done, though its answer was lost.
-                if change in self.plan(self.read()):
-                    raise
-            except Refused as refused:
-                if request.method != "POST" and refused.detail["status"] in (404, 410):
-                    raise Moved(str(refused), **refused.detail) from None  # somebody else deleted it
-                raise
-            if request.method == "POST":
-                self._created = True
-                self.id = answer.get("data")  # nothing else is answered
-            elif request.method == "DELETE":
-                self.id = request.path.rpartition("/")[2]
-            self._password_sent = self._password_sent or PASSWORD in request.body
+            if isinstance(change.payload, Accepted):
+                if self._note(change.payload.settings):
+                    yield change
+                continue
+            self._apply(change)
             yield change
 
-    def learned(self, state: dict[str, Any] | None, done: Sequence[Change]) -> dict[str, Any]:
+    def _apply(self, change: Change) -> None:
+        request: Request = change.payload
+        if self.record and self.record.password and PASSWORD in request.body:
+            # An answer that is lost must not leave the record with a password that Omni has no more.
+            self.record.set_password(None)
+            self.record.save()
+        try:
+            answer = self.send(change)
+        except Refused as refused:
+            raise self._explained(request, refused) from None
+        if request.method == "POST":
+            self._created = True
+            # Nothing but the id is answered.
+            self.id = answer.get("data") or (self._find() or {}).get("id")
+            if self.id:
+                self._record_of({"id": self.id, "name": self.params["name"]})
+            self._note({**dict.fromkeys(SETTINGS), **wanted(self.params)}, request.body[PASSWORD])
+        elif PASSWORD in request.body:
+            self._note({}, request.body[PASSWORD])
+        elif request.method == "DELETE":
+            self.id = request.path.rpartition("/")[2]
+            if self.record:
+                self.record.remove()
+        self._password_sent = self._password_sent or PASSWORD in request.body
+
+    def _explained(self, request: Request, refused: Refused) -> Exception:
+        """What a refusal calls for: another try, or a person."""
+        status = refused.detail["status"]
+        other = OTHER_NAME.get(request.body.get("baseRole", ""))
+        if status == 400 and other and not self._renamed:
+            self._renamed = True
+            self.params = {**self.params, "base_role": other}
+            return Moved(str(refused), **refused.detail)
+        if request.method == "POST" or status not in (404, 405, 410):
+            return refused
+        if self._find() is None:  # somebody else deleted it
+            return Moved(str(refused), **refused.detail)
+        return Refused(
+            f"{request.method} {self.client.root}{request.path}",
+            refused.said,
+            f"This instance cannot do that through its API: do it in Omni ({self._page()}).",
+            status=status,
+        )
+
+    def _note(self, settings: Mapping[str, Any], password: str | None = None) -> bool:
+        """Put what is set now into the record; say whether it is stored."""
+        if self.record is None:
+            return False
+        known = {**self.record.settings, **settings}
+        self.record.settings = {option: known[option] for option in SETTINGS if option in known}
+        if password is not None:
+            self.record.set_password(password if self.params["record_password"] else None)
+        return self.record.save()
+
+    def learned(self, state: State, done: Sequence[Change]) -> dict[str, Any]:
+        connection = state.connection
+        requests = [change.payload for change in done if isinstance(change.payload, Request)]
         result = {
-            "connection_id": state["id"] if state else self.id,
-            "name": self.params["name"] or (state and state["name"]),
-            "connection": state and snake_case(state),
-            "requests": [f"{change.payload.method} {change.payload.path}" for change in done],
+            "connection_id": connection["id"] if connection else self.id,
+            "name": self.params["name"] or (connection and connection["name"]),
+            "connection": connection and snake_case(connection),
+            "requests": [f"{request.method} {request.path}" for request in requests],
             "unverifiable": self._unverifiable(state),
+            "archived": self._archived,
+            "warnings": self._warnings(state, requests),
         }
-        if done and self.params["state"] == "absent":
+        if self.params["state"] == "present":
+            result["differences"] = self._differing(state) if connection else {}
+            result["password"] = self._password(state)
+        if self.record and self.record.unwritten:
+            result["record"] = {"path": self.record.path, "content": self.record.text()}
+        if requests and self.params["state"] == "absent":
             result["msg"] = f"Deleting {self.label} sends it to Omni's trash, with its models and content."
         return result
 
-    def _unverifiable(self, state: dict[str, Any] | None) -> list[str]:
-        """The wanted settings that a connection which was there before does not show."""
-        if state is None or self._created or self.params["state"] == "absent":
+    def _unverifiable(self, state: State) -> list[str]:
+        """The wanted settings of which nobody tells whether the connection has them."""
+        if state.connection is None or self._created or self.params["state"] == "absent":
             return []
-        return [
-            option
-            for option in self._wanted()
-            if not (option == "password" and self._password_sent)
-            and (option not in SHOWN or state[_field(option)] is None)
-        ]
+        known = self._known(state)
+        unknown = [option for option in wanted(self.params) if option not in known]
+        return unknown + ["password"] * (self._password(state)["state"] == "unknown")
 
+    def _password(self, state: State) -> dict[str, str]:
+        if self.params["password"] is None:
+            return {"state": "not_checked", "how": "no password was given"}
+        if self._password_sent:
+            return {"state": "set", "how": "by this run"}
+        if state.password == "unknown":
+            return {"state": "unknown", "how": "Omni does not tell, and no record does"}
+        return {"state": state.password, "how": "by the record"}
 
-def check(params: Mapping[str, Any]) -> None:
-    """Refuse settings of a connection that Omni, or the database behind it, could not use.
-
-    :raises InvalidInput: names the option.
-    """
-    for option in ("host", "database", "username"):
-        if not params[option]:
-            raise InvalidInput(f"Reading {option}", "it is missing", "A connection needs one.")
-    for option in ("password", "default_schema", "scratch_schema", "base_role"):
-        if params[option] == "":
-            raise InvalidInput(f"Reading {option}", "it is empty", "Leave it out, or give it a value.")
-    check_host(params["host"])
-    for option, most in (("port", 65535), ("query_timeout_seconds", 3600)):
-        if params[option] is not None and not 1 <= params[option] <= most:
-            raise InvalidInput(
-                f"Reading {option}", f"{params[option]} is out of range", f"Give it from 1 to {most}."
+    def _warnings(self, state: State, requests: Sequence[Request]) -> list[str]:
+        warnings = []
+        if self._archived and any(request.method == "POST" for request in requests):
+            warnings.append(
+                f"Omni's trash has {len(self._archived)} of the name {self.params['name']} too "
+                f"({', '.join(self._archived)}), with the models and content of then. They stay there."
             )
-    check_timezone(params["system_timezone"], "system_timezone")
-    if params["query_timezone"] != "NONE":
-        check_timezone(params["query_timezone"], "query_timezone", " or NONE")
-    check_schemas(params["include_schemas"], params["default_schema"], params["scratch_schema"])
-
-
-def check_host(host: str) -> None:
-    """Refuse an address that Omni could not reach, or that is none.
-
-    :raises InvalidInput: says which of the two.
-    """
-    if re.search(r"[\s,/@\[\]\\]", host) or re.fullmatch(r"[^:]*:\d*", host):
-        raise InvalidInput(
-            "Reading host",
-            "it is no host name or IP address",
-            "Give the one host; its port belongs into port.",
-        )
-    address = _address(host)
-    if LOCAL_NAME.fullmatch(host) or (address and (address.is_loopback or address.is_unspecified)):
-        raise InvalidInput(
-            "Reading host",
-            f"{host} is this machine, and Omni connects from elsewhere",
-            "Set host to the address at which Omni reaches the database.",
-        )
-
-
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The IP address that ``host`` is, in whatever spelling (127.1 is one), or None for a name."""
-    try:
-        return ipaddress.IPv4Address(socket.inet_aton(host))
-    except OSError:
-        pass
-    try:
-        address = ipaddress.IPv6Address(host)
-    except ValueError:
-        return None
-    return address.ipv4_mapped or address
-
-
-def check_timezone(name: str, option: str, other: str = "") -> None:
-    """Refuse what is no IANA time zone; where there is no database of them, what does not look like one.
-
-    :raises InvalidInput: quotes the name.
-    """
-    if name == "NONE" or not ZONE.fullmatch(name) or (_known_zone("UTC") and not _known_zone(name)):
-        raise InvalidInput(
-            f"Reading {option}",
-            f"{name!r} is no time zone",
-            f"Give an IANA name{other}, such as Europe/Berlin.",
-        )
-
-
-def _known_zone(name: str) -> bool:
-    try:
-        return ZoneInfo is not None and bool(ZoneInfo(name))
-    except (ValueError, OSError, LookupError):
-        return False
-
-
-def check_schemas(include: Sequence[str], default: str, upload: str | None) -> None:
-    """Refuse schemas that contradict each other.
-
-    :raises InvalidInput: names the option.
-    """
-    commas = [name for name in include if "," in name]
-    if commas:
-        raise InvalidInput(
-            "Reading include_schemas",
-            f"{commas[0]!r} has a comma, which in Omni separates two schemas",
-            "Leave it out: Omni cannot include a schema of that name.",
-        )
-    if include:
-        _schemas.check(include, "include_schemas")
-        if not _schemas.matches(default, include):
-            raise InvalidInput(
-                "Reading default_schema",
-                f"{default} is not among include_schemas ({', '.join(include)})",
-                "Add it there, or choose another default_schema.",
+        kept = self.record
+        if kept and kept.unread:
+            warnings.append(f"{kept.path} does not serve as the record of {self.label}: {kept.unread}.")
+        if kept and kept.unwritten:
+            warnings.append(f"The record of {self.label} is not stored: {kept.unwritten}.")
+        if self.params["state"] == "absent" or state.connection is None:
+            return warnings
+        differing = self._differing(state)
+        if differing and self.params["on_immutable_change"] == "warn":
+            warnings.append(f"Of {self.label}, {_told(differing)}, and Omni's API cannot change that.")
+        if self._password(state)["state"] == "differs":
+            warnings.append(
+                f"The password of {self.label} differs from the one that Omni was last given; "
+                "update_password: always sends it."
             )
-    if upload is not None:
-        _schemas.check_apart(upload, include, "include_schemas")
-        _schemas.check_apart(upload, [default], "default_schema")
+        return warnings
 
 
 def check_id(value: str | None) -> str | None:
@@ -322,9 +392,8 @@ def check_id(value: str | None) -> str | None:
 
 def listed(client: Client, name: str | None = None, archived: bool = False) -> list[dict[str, Any]]:
     """The connections whose names contain ``name``, whatever the case; live ones unless ``archived``."""
-    query = {} if name is None else {"name": name}
-    if archived:
-        query["includeDeleted"] = "true"
+    # Those in the trash are always asked for, so that there is one list for all who look.
+    query = {"includeDeleted": "true", **({} if name is None else {"name": name})}
     answer = client.get(CONNECTIONS, query)
     return [_record(client, one) for one in _list(client, answer) if archived or not one.get("deletedAt")]
 
@@ -381,7 +450,8 @@ def _record(client: Client, record: Any) -> dict[str, Any]:
     """``record`` with every field that the plan looks at."""
     if not isinstance(record, dict) or not all(isinstance(record.get(key), str) for key in ("id", "name")):
         raise _strange(client, "a connection without id or name")
-    return {**dict.fromkeys(("dialect", "database", "defaultSchema", "baseRole")), **record}
+    shown = {re.sub("^(userAttribute.*For)Connections", r"\1Connection", key): record[key] for key in record}
+    return {**dict.fromkeys(("dialect", "database", "defaultSchema", "baseRole")), **shown}
 
 
 def _strange(client: Client, what: str) -> Unreachable:
@@ -404,9 +474,20 @@ def snake_case(record: Mapping[str, Any]) -> dict[str, Any]:
     return {re.sub("(?=[A-Z])", "_", key).lower(): value for key, value in record.items()}
 
 
-def _role(name: str | None) -> str | None:
-    """A base role's one name: Omni's documentation and its specification differ in this one."""
-    return "QUERY_TOPICS" if name == "RESTRICTED_QUERIER" else name
+def _shown(connection: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that the API shows, as options."""
+    return {
+        option: connection[_field(option)]
+        for option in ("database", "default_schema")
+        # Omni does not always tell which default schema it was given.
+        if option == "database" or connection[_field(option)] is not None
+    }
+
+
+def _told(differing: Mapping[str, Mapping[str, Any]]) -> str:
+    return ", ".join(
+        f"{option} is {pair['is']!r} where {pair['wanted']!r} is wanted" for option, pair in differing.items()
+    )
 
 
 DEFINITION = Definition(
@@ -434,6 +515,9 @@ DEFINITION = Definition(
             "choices": ["on_create", "always"],
             "no_log": False,
         },
+        "on_immutable_change": {"type": "str", "default": "fail", "choices": ["fail", "warn", "accept"]},
+        "record_path": {"type": "path"},
+        "record_password": {"type": "bool", "default": True, "no_log": False},
         "state": {"type": "str", "default": "present", "choices": ["present", "absent"]},
     },
     library=LIBRARY,

@@ -42,33 +42,13 @@ class OfConnection(OmniResource):
             name = self.params["connection"]
             found = find(self.client, self._given_id) if self._given_id else named(self.client, name)
             if found is None and self._given_id:
-                raise self._missing()
-            self._found_id = found and found["id"]
+                raise missing(self.client, self.label)
+            self._found_id = found["id"] if found else None
         return self._found_id
 
     def require(self, state: Any) -> None:
         if self._found_id is None:
-            raise self._missing()
-
-    def _missing(self) -> Prerequisite:
-        return Prerequisite(
-            f"Finding {self.label} at {self.client.root}",
-            "there is none, or it is in the trash",
-            "Create it first with omni_connection, or correct the name or id.",
-        )
-
-    def send(self, change: Change) -> dict[str, Any]:
-        """Send ``change`` and return the answer; {} where that was lost, but a fresh read shows the change.
-
-        :raises Moved: the change was not made, and is to be planned anew.
-        :raises Refused: Omni said no.
-        """
-        try:
-            return self.client.write(change.payload)
-        except Moved:
-            if change in self.plan(self.read()):
-                raise
-            return {}
+            raise missing(self.client, self.label)
 
     def moved(self, refused: Refused) -> Moved:
         """What ``refused`` is where something that was just read is not there any more."""
@@ -95,13 +75,27 @@ class OfConnection(OmniResource):
         }
 
 
-def records(client: Client, path: str, answer: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+def missing(client: Client, label: str) -> Prerequisite:
+    """The error that there is no such connection."""
+    return Prerequisite(
+        f"Finding {label} at {client.root}",
+        "there is none, or it is in the trash",
+        "Create it first with omni_connection, or correct the name or id.",
+    )
+
+
+def records(
+    client: Client, path: str, answer: Mapping[str, Any], key: str, *fields: str
+) -> list[dict[str, Any]]:
     """The list of objects that ``answer`` has under ``key``.
 
-    :raises Unreachable: it has none; so it is not Omni's.
+    :param fields: what each of them has, as text.
+    :raises Unreachable: there is no such list; so it is not Omni's.
     """
     found = answer.get(key)
-    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+    if not isinstance(found, list) or not all(
+        isinstance(one, dict) and all(isinstance(one.get(field), str) for field in fields) for one in found
+    ):
         raise Unreachable(
             f"GET {client.root}{path}",
             f"it answered no list of {key}",

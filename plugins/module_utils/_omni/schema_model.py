@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from .._converge import Change
 from .._definition import Definition
-from .._errors import InvalidInput, Moved, NotConverged, Refused
+from .._errors import InvalidInput, NotConverged, Refused
 from .client import LIBRARY, Client, Request
 from .of_connection import NEW, RULES, TARGET, OfConnection, records
 
@@ -95,9 +95,8 @@ class SchemaModel(OfConnection):
         self._job, self._status = answer.get("jobId"), _status(answer)
         if self.params["wait"]:
             self._wait()
-            if self._status == "COMPLETED":
-                model = request.path[len(MODELS) :].split("/")[1]
-                self._refreshed = State(self._found_id, model)
+            if self._status == "COMPLETED" and answer.get("modelId"):
+                self._refreshed = State(self._found_id, answer["modelId"])
 
     def _wait(self) -> None:
         """Ask for the job until it ended.
@@ -160,7 +159,7 @@ def listed(client: Client, connection_id: str) -> list[dict[str, Any]]:
     answer = client.get(MODELS, {"connectionId": connection_id, "modelKind": "SCHEMA"})
     return [
         one
-        for one in records(client, MODELS, answer, "records")
+        for one in records(client, MODELS, answer, "records", "id")
         if (one.get("connectionId"), one.get("modelKind")) == (connection_id, "SCHEMA")
         and not one.get("deletedAt")
     ]

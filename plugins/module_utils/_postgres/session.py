@@ -116,7 +116,9 @@ def check_name(name: str, option: str) -> str:
     """
     size = len(name.encode())
     if not name or "\0" in name:
-        raise InvalidInput(f"Reading {option}", f"{name!r} is no name that Postgres can keep", "Choose another one.")
+        raise InvalidInput(
+            f"Reading {option}", f"{name!r} is no name that Postgres can keep", "Choose another one."
+        )
     if size > NAME_BYTES:
         raise InvalidInput(
             f"Reading {option}",
@@ -398,7 +400,7 @@ class PostgresResource(Resource):
         with self.session.transaction(writing=True):
             for change in changes:
                 self.session.execute(change.payload)
-        self.remarks = self.session.notices
+        self.remarks = list(dict.fromkeys([*self.remarks, *self.session.notices]))
         yield from changes
 
     def show(self, change: Change) -> str:

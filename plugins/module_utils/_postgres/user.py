@@ -44,7 +44,9 @@ class User(PostgresResource):
         self.password = params["password"]
         if self.password is not None and (not self.password or "\0" in self.password):
             raise InvalidInput(
-                "Reading password", "it is empty, or has a character that Postgres cannot keep", "Choose another one."
+                "Reading password",
+                "it is empty, or has a character that Postgres cannot keep",
+                "Choose another one.",
             )
         self._verifier: Secret | None = None
         self._set = False

@@ -1,0 +1,132 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, omni_analytics.connect contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: omni_schema_model
+short_description: The schema model of a connection in Omni
+description:
+  - Makes the schema model of a connection where there is none, and has Omni refresh it. That is what Omni's own pages
+    do when a person adds a connection, and what its API leaves out.
+  - A refresh that succeeds is Omni's own proof that it can log in to the database and read its schemas. The module
+    waits for it, and fails where Omni says that it failed.
+author:
+  - The omni_analytics.connect authors (@omni-analytics)
+extends_documentation_fragment:
+  - omni_analytics.connect.omni
+  - omni_analytics.connect.attributes
+  - omni_analytics.connect.attributes.omni
+options:
+  connection:
+    description:
+      - Display name of the connection, compared character by character. Where several have it, the task fails and
+        lists their ids.
+      - In check mode it may be one that does not exist yet. RV(requests) then have V(<new id>) in place of its id.
+      - Exactly one of this and O(connection_id) is needed.
+    type: str
+  connection_id:
+    description: Id of the connection.
+    type: str
+  refresh:
+    description:
+      - V(on_create) refreshes a model that this task makes, and no other one.
+      - V(always) refreshes in every run, and so reports a change in every run.
+      - V(never) makes the model and leaves it empty until Omni refreshes it by a schedule or by hand.
+      - What is gone from the database is kept in the model; it is not the hard refresh that Omni has too.
+    type: str
+    default: on_create
+    choices: [never, on_create, always]
+  wait:
+    description:
+      - Whether to wait for the end of the refresh, and to fail where it fails.
+      - Where the module runs inside Ansible's own process, a line every ten seconds says that it still waits.
+    type: bool
+    default: true
+  wait_timeout:
+    description: How long to wait for the end of the refresh, in seconds. After that the task fails, and Omni goes on.
+    type: int
+    default: 600
+notes:
+  - Omni does not tell whether a model was ever refreshed. After a first refresh that failed, or that was cut off, the
+    model is there, so O(refresh=on_create) does not refresh it again. O(refresh=always) does.
+  - A connection whose schema is refreshed by branch in Omni takes no refresh of its model as a whole. The task fails
+    and says so; O(refresh=never) is for it.
+  - A job's state is asked for after 1, 4, 13, 33 seconds, and then every 20 seconds, out of the requests that the API
+    key has in a minute.
+seealso:
+  - module: omni_analytics.connect.omni_connection
+  - module: omni_analytics.connect.omni_refresh_schedule
+  - module: omni_analytics.connect.omni_pg_access_info
+"""
+
+EXAMPLES = r"""
+- name: Make the model of a connection, and let Omni prove that it reads the database
+  omni_analytics.connect.omni_schema_model:
+    api_url: https://example.omniapp.co
+    api_token: "{{ vault_omni_token }}"
+    connection: Sales
+
+- name: Refresh it now, without waiting
+  omni_analytics.connect.omni_schema_model:
+    api_url: https://example.omniapp.co
+    api_token: "{{ vault_omni_token }}"
+    connection: Sales
+    refresh: always
+    wait: false
+"""
+
+RETURN = r"""
+connection_id:
+  description: Id of the connection; null in check mode before it is created.
+  returned: success
+  type: str
+  sample: 3f2b8c1e-9d4a-4c55-8a3e-0f5f3c1f7b21
+model_id:
+  description: Id of the schema model, which is its connection's; null in check mode before it is made.
+  returned: success
+  type: str
+  sample: 3f2b8c1e-9d4a-4c55-8a3e-0f5f3c1f7b21
+job_id:
+  description: Id of the job with which Omni refreshes the model; null where this task started none.
+  returned: success
+  type: str
+  sample: 5d41402abc4b2a76b9719d91
+job_status:
+  description:
+    - V(COMPLETED), or V(IN_PROGRESS) where the task did not wait for the end; null where there is no job.
+  returned: success
+  type: str
+  sample: COMPLETED
+requests:
+  description:
+    - The requests that were sent to change something, or in check mode would be, by method and path.
+    - The diff shows them in full.
+  returned: success
+  type: list
+  elements: str
+  sample: [POST /api/v1/models]
+msg:
+  description: What went wrong.
+  returned: failure
+  type: str
+error:
+  description:
+    - Facts of what went wrong, such as its C(kind), the HTTP C(status) that Omni answered, or the C(job_id) and
+      C(job_status) of a refresh that failed or took too long.
+  returned: failure
+  type: dict
+"""
+
+from ansible_collections.omni_analytics.connect.plugins.module_utils._entry import run
+from ansible_collections.omni_analytics.connect.plugins.module_utils._omni.schema_model import DEFINITION
+
+
+def main() -> None:
+    run(DEFINITION)
+
+
+if __name__ == "__main__":
+    main()
