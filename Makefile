@@ -36,7 +36,7 @@ format: setup
 clean:
 	rm -rf .venv .build
 
--include molecule/molecule.mk
+-include molecule/molecule.mk tests/matrix.mk
 
 .venv/made.stamp:
 	found=$$(sh tests/find_python.sh) && "$$found" -m venv --clear .venv

@@ -22,8 +22,6 @@ from ._errors import Moved, NotConverged
 
 ATTEMPTS = 6
 MASK = "********"
-#: A file in a run's folder, touched when a task may have written what the other tasks did not see.
-SHIPPED = "omni_analytics.connect.shipped"
 
 
 @dataclass(frozen=True)

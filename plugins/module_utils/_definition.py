@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import env_fallback
@@ -33,6 +34,11 @@ class Library:
     name: str
     package: str
     error: ImportError | None
+
+    def shipped(self, run_dir: str) -> Path:
+        """A file that is touched after each task of a run which needs this library, and was shipped: it may
+        have written what the tasks in the run's own processes did not see."""
+        return Path(run_dir, f"omni_analytics.connect.{self.name}")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from ansible import constants as C
@@ -25,7 +24,6 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action.normal import ActionModule as ShippedModule
 from ansible.utils.display import Display
 
-from ..module_utils._converge import SHIPPED
 from ..module_utils._definition import Definition
 
 DISCOVERED = ("auto", "auto_legacy", "auto_silent", "auto_legacy_silent")
@@ -50,7 +48,7 @@ class InProcess(ShippedModule):
             try:
                 return super().run(tmp, task_vars)
             finally:
-                Path(C.DEFAULT_LOCAL_TMP, SHIPPED).touch()
+                self.definition.library.shipped(C.DEFAULT_LOCAL_TMP).touch()
         display.vvv(f"{self._task.action}: in-process, in {sys.executable}", host=host)
         return self._perform(lambda line: display.display(f"{host}: {line}"))
 
@@ -116,7 +114,9 @@ class InProcess(ShippedModule):
         else:
             self._resolve_paths(params)
             try:
-                result, made = definition.perform(params, bool(self._task.check_mode), tell, C.DEFAULT_LOCAL_TMP)
+                result, made = definition.perform(
+                    params, bool(self._task.check_mode), tell, C.DEFAULT_LOCAL_TMP
+                )
             except SystemExit as ended:  # in a worker it would end the run of every host
                 result, made = {"failed": True, "msg": f"A library ended the task: exit {ended.code}"}, set()
             hidden |= made

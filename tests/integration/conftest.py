@@ -12,6 +12,7 @@ import pytest
 from tests.sandbox.postgres import PostgresServer, fill
 
 from . import harness
+from .admins import AsAdmin, admins
 
 if TYPE_CHECKING:
     from tests.sandbox.fake_omni import FakeOmni
@@ -72,6 +73,13 @@ def login(server: PostgresServer, database: str) -> dict[str, Any]:
 def admin_login(server: PostgresServer, login: dict[str, Any]) -> dict[str, Any]:
     """The same as the superuser."""
     return {**login, "login_user": server.admin_user, "login_password": server.admin_password}
+
+
+@pytest.fixture
+def as_admin(server: PostgresServer, login: dict[str, Any]) -> Iterator[AsAdmin]:
+    """The same as any kind of admin: `as_admin("createrole")`; admins.py has the kinds."""
+    with admins(server, login) as logins:
+        yield logins
 
 
 @pytest.fixture(scope="session")

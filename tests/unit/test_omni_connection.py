@@ -319,10 +319,11 @@ def test_a_life(omni):
         "host",
         "port",
         "username",
-        "password",
+        "include_schemas",
         "system_timezone",
         "query_timezone",
         "allows_user_specific_timezones",
+        "password",
     ]
     assert sent(omni)[4:] == ["GET"]
 

@@ -123,7 +123,9 @@ class Client:
             )
         for option in ("timeout", "total_timeout", "requests_per_minute"):
             if params[option] < 1:
-                raise InvalidInput(f"Reading {option}", f"{params[option]} is out of range", "Give 1 or more.")
+                raise InvalidInput(
+                    f"Reading {option}", f"{params[option]} is out of range", "Give 1 or more."
+                )
         self._timeout = params["timeout"]
         self._total = self._left = params["total_timeout"]
         self._a_minute = params["requests_per_minute"]

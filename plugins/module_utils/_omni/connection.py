@@ -92,9 +92,9 @@ class Connection(OmniResource):
     def _find(self) -> dict[str, Any] | None:
         """The connection as the API has it, or None where there is no live one."""
         if self.id is not None:
-            return find(self.client, self.id)
+            return identified(self.client, self.id)
         name = self.params["name"]
-        found = [one for one in listed(self.client, name, archived=True) if one["name"] == name]
+        found = known(self.client, "name", name)
         self._archived = sorted(one["id"] for one in found if one.get("deletedAt"))
         return only(self.client, [one for one in found if not one.get("deletedAt")], name)
 
@@ -239,7 +239,7 @@ class Connection(OmniResource):
         if password is not None and send and state.password != "fits":
             body[PASSWORD] = password
             before["password"], after["password"] = "not readable", MASK
-        if role is not None and connection["baseRole"] not in (role, OTHER_NAME.get(role)):
+        if role is not None and connection["baseRole"] not in (role, OTHER_NAME.get(role, role)):
             body["baseRole"] = role
             before["base_role"], after["base_role"] = connection["baseRole"], role
         if not body:
@@ -412,12 +412,30 @@ def find(client: Client, connection_id: str, archived: bool = False) -> dict[str
     return record if archived or not record.get("deletedAt") else None
 
 
+def known(client: Client, field: str, value: str) -> list[dict[str, Any]]:
+    """The connections whose ``field`` (id or name) is ``value``, archived ones too, as the run knows them."""
+
+    def few() -> list[dict[str, Any]]:
+        if field == "name":
+            return listed(client, value, archived=True)
+        one = find(client, value, archived=True)
+        return [one] if one else []
+
+    return client.shared.records("connections", field, value, few, lambda: listed(client, archived=True))
+
+
+def identified(client: Client, connection_id: str) -> dict[str, Any] | None:
+    """The live connection of that id, or None."""
+    found = known(client, "id", connection_id)
+    return next((one for one in found if not one.get("deletedAt")), None)
+
+
 def named(client: Client, name: str) -> dict[str, Any] | None:
     """The live connection of exactly that name, or None.
 
     :raises Conflict: there are several.
     """
-    return only(client, [one for one in listed(client, name) if one["name"] == name], name)
+    return only(client, [one for one in known(client, "name", name) if not one.get("deletedAt")], name)
 
 
 def only(

@@ -12,7 +12,7 @@ from typing import Any
 from .._converge import Change
 from .._errors import Moved, Prerequisite, Refused, Unreachable
 from .client import OPTIONS, Client, OmniResource
-from .connection import check_id, find, named
+from .connection import check_id, identified, named
 
 #: Stands for an id that Omni has yet to give, in check mode.
 NEW = "<new id>"
@@ -40,7 +40,7 @@ class OfConnection(OmniResource):
         """
         if self._found_id is None:
             name = self.params["connection"]
-            found = find(self.client, self._given_id) if self._given_id else named(self.client, name)
+            found = identified(self.client, self._given_id) if self._given_id else named(self.client, name)
             if found is None and self._given_id:
                 raise missing(self.client, self.label)
             self._found_id = found["id"] if found else None

@@ -155,14 +155,26 @@ class SchemaModel(OfConnection):
 
 
 def listed(client: Client, connection_id: str) -> list[dict[str, Any]]:
-    """The live schema models of a connection: there is one, or none."""
-    answer = client.get(MODELS, {"connectionId": connection_id, "modelKind": "SCHEMA"})
-    return [
-        one
-        for one in records(client, MODELS, answer, "records", "id")
-        if (one.get("connectionId"), one.get("modelKind")) == (connection_id, "SCHEMA")
-        and not one.get("deletedAt")
-    ]
+    """The live schema models of a connection, as the run knows them: there is one, or none."""
+    return client.shared.records(
+        "models",
+        "connectionId",
+        connection_id,
+        lambda: _asked(client, {"connectionId": connection_id}),
+        lambda: _asked(client, {"pageSize": "100"}),
+    )
+
+
+def _asked(client: Client, query: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The live schema models that Omni has, page after page."""
+    found: list[dict[str, Any]] = []
+    cursor: Mapping[str, str] | None = {}
+    while cursor is not None:
+        answer = client.get(MODELS, {"modelKind": "SCHEMA", **query, **cursor})
+        found += records(client, MODELS, answer, "records", "id", "connectionId")
+        after = (answer.get("pageInfo") or {}).get("nextCursor")
+        cursor = {"cursor": str(after)} if after else None
+    return [one for one in found if one.get("modelKind") == "SCHEMA" and not one.get("deletedAt")]
 
 
 def _status(answer: Mapping[str, Any]) -> str:

@@ -20,7 +20,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from .._converge import SHIPPED
+try:
+    import requests  # noqa: F401
+except ImportError as error:
+    REQUESTS_ERROR: ImportError | None = error
+else:
+    REQUESTS_ERROR = None
+
 from .._errors import ConnectError
 
 #: In how many seconds Omni counts requests, with a little on top for those that are slow to arrive.
@@ -35,13 +41,13 @@ LISTED = re.compile(r"/api/v1/(connections|models)(?:/([^/?]+))?")
 class Shared:
     """What is known of one key.
 
-    :param folder: of this run; None: nothing is shared.
     :param key: the instance's address and the API key.
+    :param folder: of this run; None: nothing is shared.
     """
 
-    def __init__(self, folder: str | None, *key: str) -> None:
+    def __init__(self, key: Sequence[str], folder: str | None = None) -> None:
         self._base = folder and os.path.join(folder, "omni_" + _hash("\0".join(key)))
-        self._shipped = os.path.join(folder or "", SHIPPED)
+        self._shipped = folder and LIBRARY.shipped(folder)
         self._own: dict[str, dict[str, Any]] = {}
 
     def turn(self, a_minute: int, longest: float) -> float | None:
@@ -134,7 +140,9 @@ class Shared:
 
     def _tells(self, data: Mapping[str, Any], field: str, value: str) -> bool:
         """Whether there is a list, and new enough to be asked."""
-        if "records" not in data or data["at"] <= _touched(self._shipped):
+        if "records" not in data:
+            return False
+        if self._shipped and self._shipped.exists() and data["at"] <= self._shipped.stat().st_mtime:
             return False
         return time.time() < data["at"] + FRESH or bool(_chosen(data["records"], field, value))
 
@@ -181,11 +189,3 @@ def _names(records: list[dict[str, Any]], *others: str) -> set[str]:
 
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def _touched(path: str) -> float:
-    """When a file was last written, 0 if there is none."""
-    try:
-        return os.stat(path).st_mtime
-    except OSError:
-        return 0.0

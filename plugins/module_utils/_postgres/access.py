@@ -14,7 +14,7 @@ from .. import _schemas
 from .._converge import Change, Resource
 from .._definition import Definition
 from .._errors import Unreachable
-from .session import LIBRARY, OPTIONS, Session, check_role
+from .session import LIBRARY, OPTIONS, Session, check_role, wrong_password
 
 SCHEMAS = """
 SELECT nspname AS name FROM pg_namespace AS n
@@ -140,7 +140,7 @@ class Access(Resource):
             "problems": problems,
             "msg": "; ".join([found, *problems]),
         }
-        if state.login == "refused" and not _wrong_password(state.how):
+        if state.login == "refused" and not wrong_password(state.how):
             result["warnings"] = [
                 f"Logging in as {self.role} from here was refused ({state.how}); its rights were read with the "
                 "other login, and its password could not be checked."
@@ -152,7 +152,7 @@ class Access(Resource):
         if not state.role_exists:
             return [f"there is no role {self.role}"]
         problems = []
-        if state.login == "refused" and _wrong_password(state.how):
+        if state.login == "refused" and wrong_password(state.how):
             problems.append("its password is not the one given")
         if not state.connects:
             problems.append("it may not CONNECT to the database")
@@ -173,10 +173,6 @@ class Access(Resource):
 def _lacks(schema: str, usage: bool, reads: bool) -> str:
     lacks = [] if usage else [f"USAGE on schema {schema}"]
     return " and ".join(lacks if reads else [*lacks, "SELECT"])
-
-
-def _wrong_password(said: str) -> bool:
-    return "password authentication failed" in said
 
 
 DEFINITION = Definition(

@@ -48,7 +48,11 @@ ORDER BY 1 NULLS FIRST
 #: lack. The prefilter on relacl finds a grant by the owner without unpacking the list.
 RELATIONS = """
 WITH role AS (SELECT (SELECT oid FROM pg_roles WHERE rolname = %(role)s) AS oid),
-space AS (SELECT oid, nspname, nspowner FROM pg_namespace WHERE nspname = ANY (%(schemas)s::text[])),
+space AS (
+    SELECT oid, nspname, nspowner,
+           -- Where nobody chose an owner for public, the database's owner is who makes tables in it.
+           nspname = 'public' AND nspowner = 10 OR pg_get_userbyid(nspowner) = 'pg_database_owner' AS nobodys
+    FROM pg_namespace WHERE nspname = ANY (%(schemas)s::text[])),
 relation AS MATERIALIZED (
     SELECT c.oid, relname, relkind, relowner, relacl, nspname, relnamespace
     FROM pg_class AS c JOIN space ON space.oid = relnamespace
@@ -64,9 +68,8 @@ missing AS MATERIALIZED (
 creator AS (
     SELECT space.nspname, space.oid AS schema, owner.oid, owner.rolname
     FROM (SELECT relnamespace AS schema, relowner AS owner FROM relation
-          UNION SELECT oid, nspowner FROM space
-          UNION SELECT space.oid, datdba FROM space, pg_database
-              WHERE datname = current_database() AND pg_get_userbyid(nspowner) = 'pg_database_owner'
+          UNION SELECT space.oid, CASE WHEN nobodys THEN datdba ELSE nspowner END
+          FROM space, pg_database WHERE datname = current_database()
           ) AS candidate
     JOIN space ON space.oid = candidate.schema JOIN pg_roles AS owner ON owner.oid = candidate.owner
     WHERE %(creators)s::text[] IS NULL AND owner.rolname !~ '^pg_' AND owner.rolname <> %(role)s

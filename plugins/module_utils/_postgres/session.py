@@ -158,7 +158,8 @@ class Session:
         """The database and its server, for messages."""
         params = self._params
         server = params["login_host"] or params["login_unix_socket"] or "the local socket"
-        return f"database {params['login_db']} on {server}:{params['login_port']}"
+        port = params["connect_params"].get("port", params["login_port"])
+        return f"database {params['login_db']} on {server}:{port}"
 
     @property
     def notices(self) -> list[str]:
@@ -324,10 +325,15 @@ def _refusal(doing: str, error: Any, plan: bool) -> Exception:
     return Refused(doing, said, advice.get(code, ""), sqlstate=code)
 
 
+def wrong_password(said: str) -> bool:
+    """Whether a login failed for its password: in Postgres' words, or in PgBouncer's."""
+    return "password authentication failed" in said or "SASL authentication failed" in said
+
+
 def _advice(said: str) -> str:
     """What to do about a login that failed: libpq tells the reason in words only."""
     for words, advice in (
-        ("password authentication failed", "Check login_user and login_password."),
+        ("authentication failed", "Check login_user and login_password."),
         ("no password supplied", "Set login_password."),
         ("pg_hba.conf", "The server's pg_hba.conf does not allow this login from here."),
         ("does not support SSL", "The server has no TLS: set ssl_mode to what it offers."),

@@ -14,7 +14,16 @@ from .._converge import MASK, Change
 from .._definition import Definition
 from .._errors import InvalidInput, Unreachable
 from . import scram
-from .session import LIBRARY, OPTIONS, PostgresResource, Secret, Session, Statement, check_role
+from .session import (
+    LIBRARY,
+    OPTIONS,
+    PostgresResource,
+    Secret,
+    Session,
+    Statement,
+    check_role,
+    wrong_password,
+)
 
 ROLE = """
 SELECT rolcanlogin, rolsuper, rolvaliduntil <= now() AS expired,
@@ -82,7 +91,7 @@ class User(PostgresResource):
                     return "fits", "by logging in"
                 return "unknown", "the server let the role in without asking for a password"
         except Unreachable as refused:
-            if "password authentication failed" in refused.said:
+            if wrong_password(refused.said):
                 return "differs", "by logging in"
             if "too many connections for role" in refused.said:
                 return "fits", "by logging in"
