@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import importlib
 import os
 
 from .integration.harness import link_collection
@@ -13,3 +14,4 @@ for name in list(os.environ):
         del os.environ[name]
 
 link_collection()
+importlib.invalidate_caches()  # the folder may be newer than the path that names it

@@ -42,11 +42,28 @@ options:
         a fresh read has shown that it was not done.
     type: int
     default: 30
+  total_timeout:
+    description:
+      - How long a task may be busy with its requests in all, in seconds. The tries after trouble count, and so does
+        the wait for the turn of a request where O(requests_per_minute) are used up. The time between two looks at
+        a refresh that goes on does not.
+    type: int
+    default: 900
+  requests_per_minute:
+    description:
+      - How many requests a minute Omni allows for O(api_token). The tasks of one run that use the same key share
+        them, so that forks wait for their turn instead of being refused.
+      - Omni allows V(60), and up to V(500) for those who asked its support.
+    type: int
+    default: 60
 requirements:
   - requests >= 2.31, on the host that runs the module
 notes:
-  - Omni allows 60 requests a minute per API key. A request that Omni puts off (status 429) is repeated up to four
-    times, after the time that C(Retry-After) names, or after 5, 10, 20 and 40 seconds.
+  - A request that Omni puts off (status 429) is repeated up to four times, after the time that C(Retry-After)
+    names, or after 5, 10, 20 and 40 seconds. All tasks of the run that use the same key wait that long.
+  - The connections and the models of an instance are listed once a run and API key, however many hosts there are;
+    what the run itself changed is read anew. A task that is shipped to a host, or that runs in a process of its
+    own, shares nothing and asks by itself.
   - The environment variables E(HTTPS_PROXY) and E(NO_PROXY) are honoured; a C(.netrc) file is not read.
   - Where the connection is local and nothing of the task asks for a process of its own, the module runs inside
     Ansible's worker, in the Python that runs Ansible; C(omni_connect_in_process=false) as a variable switches

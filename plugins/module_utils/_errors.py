@@ -25,6 +25,7 @@ class ConnectError(Exception):
     kind = "error"
 
     def __init__(self, doing: str, said: str = "", todo: str = "", **detail: Any) -> None:
+        self.doing = doing
         self.said = " ".join(said.split())
         message = f"{doing}: {self.said}" if self.said else doing
         if todo:

@@ -13,9 +13,10 @@ description:
     its form.
   - The connection is found by its exact name among those that are not in Omni's trash. Where several have that name,
     the task fails and lists their ids, and O(connection_id) chooses.
-  - Omni's API can change O(password) and O(base_role) of a connection, and nothing else. Where O(database) or
-    O(default_schema) differs, the task fails and names what differs. It never replaces the connection, because the
-    models and dashboards of the old one would go to the trash with it.
+  - Omni's API can change O(password) and O(base_role) of a connection, and nothing else. What happens where another
+    setting differs is for O(on_immutable_change) to say. By default the task fails, and names what differs.
+  - Omni's API shows little of a connection. With O(record_path), a file beside the inventory keeps what was last set,
+    so that a host, a timeout or a password that changes in the inventory is noticed.
   - Omni creates a connection without trying it. M(omni_analytics.connect.omni_pg_access_info) logs in to the database
     as Omni will.
 author:
@@ -62,8 +63,10 @@ options:
   update_password:
     description:
       - V(on_create) sends the password when the connection is created, and never again.
-      - V(always) sends it in every run, because Omni does not tell whether it has the same one already. So every
-        run reports a change, and in check mode too.
+      - V(always) sends it wherever the record of O(record_path) does not prove that Omni was given the same one last.
+        Without a record every run sends it and reports a change, in check mode too, because Omni does not tell which
+        password it has.
+      - With V(on_create), a password that differs from the record's is reported by a warning and by RV(password).
     type: str
     default: on_create
     choices: [on_create, always]
@@ -115,6 +118,36 @@ options:
       - V(RESTRICTED_QUERIER) and V(QUERY_TOPICS) are two names of one role.
       - Left out, Omni chooses it for a new connection, and that of another one stays as it is.
     type: str
+  on_immutable_change:
+    description:
+      - What to do about a setting that differs and that Omni's API cannot change. RV(differences) lists them. It
+        differs if Omni shows it with another value, or if it is in the record of O(record_path) with another value.
+      - V(fail) fails the task before anything is changed.
+      - V(warn) leaves the setting as it is, with a warning in every run.
+      - V(accept) says that somebody has set it in Omni by hand. All settings of the task go into the record, nothing is
+        sent to Omni for them, and the next run is quiet. It needs O(record_path). Where Omni itself shows
+        another value, the task fails all the same. The password is not part of it.
+    type: str
+    default: fail
+    choices: [fail, warn, accept]
+  record_path:
+    description:
+      - Folder for the records, on the host that runs the module. It is made if it is not there. A relative one is
+        relative to the playbook.
+      - A record is a YAML file, one for each connection, with the settings that were last sent, or accepted, and is
+        meant to be committed beside the inventory. It is written only when one of these changes, and never in
+        check mode.
+      - Where it is missing, or cannot be read, the settings are RV(unverifiable). Where it cannot be written, the task
+        returns it as RV(record).
+      - A connection that was made without a record gets one with V(accept) as O(on_immutable_change), or, for its
+        password alone, when that is sent.
+    type: path
+  record_password:
+    description:
+      - Whether the record has a digest (scrypt, with a salt of its own) of the password, which tells whether another
+        password is the same one.
+    type: bool
+    default: true
   state:
     description:
       - V(present) creates the connection where there is none, and updates what can be.
@@ -123,9 +156,10 @@ options:
     default: present
     choices: [present, absent]
 notes:
-  - A host, port, username, schema list, upload schema, timezone or timeout that is changed here after the connection
-    was created changes nothing in Omni, and the API lets nobody notice. RV(unverifiable) lists these options, and a
-    person can compare them with the connection's page in Omni.
+  - Without O(record_path), a host, port, username, schema list, upload schema, timezone or timeout that is changed
+    here after the connection was created changes nothing in Omni, and the API lets nobody notice. RV(unverifiable)
+    lists these options, and a person can compare them with the connection's page in Omni.
+  - O(record_path) needs PyYAML in the Python that runs the module. The Python that runs Ansible has it.
 seealso:
   - module: omni_analytics.connect.omni_connection_info
   - module: omni_analytics.connect.omni_pg_user
@@ -159,6 +193,17 @@ EXAMPLES = r"""
     include_schemas: [public, 'stats_*']
     password: "{{ vault_new_omni_password }}"
     update_password: always
+
+- name: Notice what Omni does not show, and take over what was set there by hand
+  omni_analytics.connect.omni_connection:
+    api_url: https://example.omniapp.co
+    api_token: "{{ vault_omni_token }}"
+    name: Sales
+    host: db2.example.com
+    database: sales
+    password: "{{ vault_omni_password }}"
+    record_path: connections
+    on_immutable_change: accept
 
 - name: Delete the connection, with its models and its content
   omni_analytics.connect.omni_connection:
@@ -214,11 +259,52 @@ connection:
 unverifiable:
   description:
     - The options that were given, or have a default, and cannot be compared with a connection that was there before
-      this run, because Omni's API does not show them.
+      this run, because neither Omni's API nor a record shows them.
   returned: success
   type: list
   elements: str
   sample: [host, port, username, password]
+differences:
+  description: For each option that differs and that Omni's API cannot change, what it C(is) and what is C(wanted).
+  returned: success, with O(state=present)
+  type: dict
+  sample: {host: {is: db1.example.com, wanted: db2.example.com}}
+password:
+  description: What is known of the password that Omni has.
+  returned: success, with O(state=present)
+  type: dict
+  contains:
+    state:
+      description:
+        - V(fits) or V(differs), compared with O(password).
+        - V(set) by this run.
+        - V(unknown) where no record tells.
+        - V(not_checked) where no password was given.
+      type: str
+      sample: fits
+    how:
+      description: How that is known, or why not.
+      type: str
+      sample: by the record
+archived:
+  description:
+    - Ids of connections in Omni's trash that have the same name. They are left there. Where the connection was found by
+      O(connection_id), they are not looked for.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+record:
+  description: The record, where O(record_path) cannot be written.
+  returned: when there is something to record and it could not be stored
+  type: dict
+  contains:
+    path:
+      description: The file that it should be in.
+      type: str
+    content:
+      description: The text that should be in it.
+      type: str
 requests:
   description:
     - The requests that were sent to change something, or in check mode would be, by method and path.
@@ -234,7 +320,7 @@ msg:
 error:
   description:
     - Facts of what went wrong, such as its C(kind), the HTTP C(status) that Omni answered, the C(ids) of several
-      connections of one name, or for each option in C(differences) what it C(is) in Omni and what is C(wanted).
+      connections of one name, or for each option in C(differences) what it C(is) and what is C(wanted).
   returned: failure
   type: dict
 """

@@ -71,6 +71,8 @@ def params(omni: FakeOmni, **changed: Any) -> dict[str, Any]:
         "validate_certs": True,
         "ca_path": omni.ca_file,
         "timeout": 10,
+        "total_timeout": 900,
+        "requests_per_minute": 60,
         "password": PASSWORD,
     }
     return {**usual, **changed}
@@ -143,6 +145,8 @@ def test_an_address_that_no_token_may_go_to_is_refused(url, words):
         ({"api_token": "secret token"}, "Reading api_token"),
         ({"api_token": "secrét"}, "Reading api_token"),
         ({"timeout": 0}, "Reading timeout: 0 is out of range"),
+        ({"total_timeout": 0}, "Reading total_timeout: 0 is out of range"),
+        ({"requests_per_minute": -1}, "Reading requests_per_minute: -1 is out of range"),
         ({"ca_path": "/nowhere/ca.pem"}, "Reading ca_path: there is no /nowhere/ca.pem"),
     ],
 )
@@ -196,7 +200,8 @@ def test_a_refusal_says_what_omni_said_and_what_to_do(omni, status, body, kind, 
     assert said in str(error)
     assert todo in str(error)
     assert error.detail["status"] == status
-    assert len(omni.requests) == 1
+    asked = [request["path"] for request in omni.requests]
+    assert asked == [CONNECTIONS, *(["/api/v1/whoami"] if "Organization Admin" in todo else [])]
 
 
 @pytest.mark.parametrize(
@@ -330,7 +335,7 @@ def test_a_read_is_not_tried_for_ever(omni, naps):
     omni.reset()
     naps.clear()
     omni.always(429)
-    assert "fewer forks" in str(error_of(omni))
+    assert "no requests left" in str(error_of(omni))
     assert len(omni.requests) == 5
     assert 75 <= sum(naps) < 95
 
@@ -347,10 +352,89 @@ def test_retry_after_is_honoured_up_to_a_limit(omni, naps):
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 def test_a_write_is_sent_once_and_left_to_a_fresh_read(omni, naps, status):
     omni.respond_next(status)
-    with Client(params(omni)) as client, pytest.raises(Moved, match=f"POST .*: {status}"):
-        client.write(CREATE)
-    assert len(omni.requests) == 1
+    with Client(params(omni)) as client:
+        with pytest.raises(Moved, match=f"POST .*: {status}"):
+            client.write(CREATE)
+        assert len(omni.requests) == 1
+        client.get(CONNECTIONS)
     assert naps[0] >= (5 if status == 429 else 0.5)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "requests"),
+    [
+        ({"status": 503}, 3),  # after 0.5 and 1 s there is no time left for 2 more
+        ({"status": 429}, 1),
+        ({"status": 429, "headers": {"Retry-After": "3"}}, 1),
+    ],
+)
+def test_the_total_time_is_bounded(omni, naps, trouble, requests):
+    omni.always(**trouble)
+    assert isinstance(error_of(omni, total_timeout=3), Refused)
+    assert len(omni.requests) == requests
+    assert sum(naps) <= 3
+
+
+def test_a_task_that_spent_its_time_sends_nothing_more(omni, naps):
+    with Client(params(omni, total_timeout=3)) as client:
+        omni.always(503)
+        with pytest.raises(Moved):
+            client.write(CREATE)
+        with pytest.raises(Moved):
+            client.write(CREATE)
+        with pytest.raises(Refused, match="503"):
+            client.write(CREATE)
+        omni.reset()
+        client.get(CONNECTIONS)
+        client._left = 0
+        with pytest.raises(
+            Unreachable, match=r"the 3 s of total_timeout are over.* say so in requests_per_minute"
+        ):
+            client.get(CONNECTIONS)
+    assert len(omni.requests) == 1
+
+
+def test_json_that_broke_on_its_way_is_read_again(omni, naps):
+    omni.fault_at(1, "garbage")
+    assert get(omni) == {"connections": []}
+    omni.fault_at(1, "garbage")
+    with Client(params(omni)) as client, pytest.raises(Moved, match="not Omni's JSON"):
+        client.write(CREATE)
+
+
+@pytest.mark.parametrize(
+    ("quirks", "words"),
+    [
+        (
+            {"org_role": "MEMBER"},
+            "403, Permission denied; this key belongs to a member. Creating connections needs",
+        ),
+        (
+            {"org_role": "MEMBER", "whoami": 404},
+            "403, Permission denied. The token is valid and may not do this",
+        ),
+    ],
+)
+def test_a_key_that_may_not_is_told_whose_it_is(omni, quirks, words):
+    for name, value in quirks.items():
+        setattr(omni.quirks, name, value)
+    assert words in str(error_of(omni))
+
+
+def test_a_members_key_is_refused_before_the_first_write(omni):
+    with Client(params(omni)) as client:
+        client.require_admin("Creating sales")
+    for answer in ('{"orgRole": "NEW_ROLE"}', "[]", '{"detail": "Not found"}'):
+        omni.respond_next(404 if "detail" in answer else 200, answer)
+        with Client(params(omni)) as client:
+            client.require_admin("Creating sales")
+    omni.quirks.org_role = "MEMBER"
+    with (
+        Client(params(omni)) as client,
+        pytest.raises(Refused, match="Creating sales: this key belongs to a member"),
+    ):
+        client.require_admin("Creating sales")
+    assert omni.writes() == []
 
 
 def test_a_write_whose_connection_broke_is_left_to_a_fresh_read(omni, naps, monkeypatch):

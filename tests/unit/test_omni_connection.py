@@ -307,7 +307,7 @@ def test_a_life(omni):
     made = run(omni, base_role="VIEWER")
     assert (made["changed"], made["requests"], made["unverifiable"]) == (True, [f"POST {CONNECTIONS}"], [])
     assert made["diff"] == checked["diff"]
-    assert sent(omni)[1:] == ["GET", "POST", "GET"]
+    assert sent(omni)[1:] == ["GET", "GET", "POST", "GET"]
     id = made["connection_id"]
     assert made["connection"]["id"] == id
     assert (made["connection"]["default_schema"], made["connection"]["base_role"]) == ("public", "VIEWER")
@@ -325,7 +325,7 @@ def test_a_life(omni):
         "allows_user_specific_timezones",
         "password",
     ]
-    assert sent(omni)[4:] == ["GET"]
+    assert sent(omni)[5:] == ["GET"]
 
     changed = run(omni, base_role="QUERIER", update_password="always")
     assert changed["requests"] == [f"PATCH {CONNECTIONS}/{id}"]

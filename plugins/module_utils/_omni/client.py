@@ -13,6 +13,7 @@ import re
 import time
 import warnings
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from html import unescape
 from time import monotonic
@@ -57,7 +58,7 @@ URL = re.compile(
 WHOAMI = "/api/v1/whoami"
 
 #: What to do about a key that whoami says is no admin's.
-NO_ADMIN = "This key belongs to a member: creating connections needs an Organization Admin's key (api_token)."
+NO_ADMIN = "Creating connections needs an Organization Admin's API key: give one as api_token."
 
 #: How long to wait before each further try, in seconds; then it is over. An answer of 429 does not say
 #: when the key has requests left again.
@@ -141,7 +142,7 @@ class Client:
 
     def share(self, folder: str | None) -> None:
         """Share with the other tasks of the run what is known of this key, in that folder of the run."""
-        self.shared = Shared(folder, self.root, self._token)
+        self.shared = Shared((self.root, self._token), folder, LIBRARY.shipped(folder) if folder else None)
 
     def __enter__(self) -> Client:
         self._session = requests.Session()
@@ -184,7 +185,15 @@ class Client:
             self._unsettled += 1
             raise Moved(str(passing.error), **passing.error.detail) from None
 
-    def role(self) -> str | None:
+    def require_admin(self, doing: str) -> None:
+        """Refuse, before anything is sent, what only an Organization Admin's key may do.
+
+        :raises Refused: the key is a member's.
+        """
+        if self._role() == "MEMBER":
+            raise Refused(doing, "this key belongs to a member", NO_ADMIN)
+
+    def _role(self) -> str | None:
         """What the key's holder is in Omni, ORG_ADMIN or MEMBER; None where this instance does not tell."""
         return self.shared.once("whoami", self._whoami)
 
@@ -319,13 +328,13 @@ class Client:
             todo = "The token did not arrive as it was sent: check api_token, and proxies on the way."
             return Unreachable(doing, words, todo, status=status)
         advice = {
-            403: "The key is valid and may not do this: it takes an Organization Admin's.",
+            403: "The token is valid and may not do this: it needs an Organization Admin's API key.",
             404: "Check api_url, and that what is asked for is still there.",
             429: "The key has no requests left, or others use it too: run again in a minute.",
         }
         todo = advice.get(status, "The trouble is Omni's: run again later." if status >= 500 else "")
-        if status == 403 and not doing.endswith(WHOAMI) and self.role() == "MEMBER":
-            todo = NO_ADMIN
+        if status == 403 and not doing.endswith(WHOAMI) and self._role() == "MEMBER":
+            words, todo = f"{words}; this key belongs to a member", NO_ADMIN
         error = Refused(doing, words, todo, status=status)
         if status == 429:
             return _Passing(error, LATER, _seconds(answer.headers.get("Retry-After")))
@@ -366,18 +375,24 @@ class OmniResource(Resource):
 
     sends = "requests"
 
+    #: what it is about, for people; no two tasks of a run work on the same at a time
+    label = ""
+
     def __init__(self, params: Mapping[str, Any]) -> None:
         super().__init__()
         self.params = params
         self.client = Client(params)
+        self._opened = ExitStack()
 
     def __enter__(self) -> OmniResource:
         self.client.share(self.run_dir)
-        self.client.__enter__()
+        if self.label:
+            self._opened.enter_context(self.client.shared.alone(self.label))
+        self._opened.enter_context(self.client)
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.client.__exit__(*error)
+        self._opened.close()
 
     def show(self, change: Change) -> str:
         return str(change.payload)

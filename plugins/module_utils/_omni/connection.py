@@ -111,6 +111,10 @@ class Connection(OmniResource):
             return "unknown"
         return {True: "fits", False: "differs", None: "unknown"}[kept.fits(self.params["password"])]
 
+    def require(self, state: State) -> None:
+        if state.connection is None:
+            self.client.require_admin(f"Creating {self.label} at {self.client.root}")
+
     def plan(self, state: State) -> list[Change]:
         connection = state.connection
         if self.params["state"] == "absent":
@@ -438,12 +442,9 @@ def named(client: Client, name: str) -> dict[str, Any] | None:
     return only(client, [one for one in known(client, "name", name) if not one.get("deletedAt")], name)
 
 
-def only(
-    client: Client, found: Sequence[dict[str, Any]], name: str, choice: str = "connection_id"
-) -> dict[str, Any] | None:
+def only(client: Client, found: Sequence[dict[str, Any]], name: str) -> dict[str, Any] | None:
     """The one connection of those ``found`` by ``name``, or None.
 
-    :param choice: what tells several apart.
     :raises Conflict: there are several.
     """
     if len(found) > 1:
@@ -451,7 +452,7 @@ def only(
         raise Conflict(
             f"Finding connection {name} at {client.root}",
             f"there are {len(ids)} of that name: {', '.join(ids)}",
-            f"Choose one with {choice}, or delete those that nobody needs.",
+            "Choose one by its id (connection_id), or delete those that nobody needs.",
             ids=ids,
         )
     return found[0] if found else None

@@ -13,7 +13,7 @@ from .._errors import InvalidInput
 
 
 class Field(NamedTuple):
-    """One of the six fields: its range, the names of its values, and what else may stand in it."""
+    """One of the six fields: its range, the names of its values, and what else it may be (a pattern)."""
 
     what: str
     least: int
@@ -50,17 +50,17 @@ def check(text: str, option: str) -> None:
     if len(parts) != len(FIELDS):
         raise _invalid(text, option, f"{len(parts)} fields instead of 6")
     for field, part in zip(FIELDS, parts):
-        if not all(_fits(field, item) for item in part.split(",")):
+        if not re.fullmatch(field.special, part) and not all(_fits(field, item) for item in part.split(",")):
             raise _invalid(text, option, f"{part} for its {field.what}")
     if (parts[2] == "?") == (parts[4] == "?"):
         raise _invalid(text, option, "not exactly one ? for day-of-month or day-of-week")
 
 
 def _fits(field: Field, item: str) -> bool:
-    """Whether ``item`` is one of: a value, a range, *, each of them with a step, or something special."""
+    """Whether ``item`` is a value, a range, or *, with a step or without."""
     found = re.fullmatch(r"(?:\*|(\w+)(?:-(\w+))?)(?:/([1-9]\d{0,3}))?", item, re.ASCII)
-    if found is None or re.fullmatch(field.special, item):
-        return bool(re.fullmatch(field.special, item))
+    if found is None:
+        return False
     numbers = [_number(field, value) for value in found.groups()[:2] if value]
     return all(field.least <= number <= field.most for number in numbers) and numbers == sorted(numbers)
 

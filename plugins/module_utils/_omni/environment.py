@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -13,13 +14,15 @@ from .._converge import Change
 from .._definition import Definition
 from .._errors import Conflict, ConnectError, InvalidInput, Moved, Refused
 from .client import LIBRARY, OPTIONS, Client, OmniResource, Request
-from .connection import CONNECTIONS, listed, only
+from .connection import CONNECTIONS, identified, named
 from .of_connection import NEW, missing, records
 
 ENVIRONMENTS = "/api/v1/connection-environments"
 
 #: Two spellings of one field, on instances of different age.
 ATTRIBUTE = ("userAttributeNameForConnectionEnvironments", "userAttributeNameForConnectionsEnvironments")
+
+ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 class Link(NamedTuple):
@@ -59,16 +62,14 @@ class Environments(OmniResource):
         self._unknown: set[str] = set()
 
     def read(self) -> State:
-        there = listed(self.client)
-        base = self._pick(there, self.base)
-        connections = {name: self._pick(there, name) for name in self.wanted}
+        base = self._find(self.base)
+        connections = {name: self._find(name) for name in self.wanted}
         known = self._links(base["id"]) if base else {}
         ids = {name: one["id"] for name, one in connections.items() if one}
         return State(base, connections, {name: known[id] for name, id in ids.items() if id in known})
 
-    def _pick(self, there: Sequence[dict[str, Any]], name: str) -> dict[str, Any] | None:
-        found = [one for one in there if name in (one["name"], one["id"])]
-        return only(self.client, found, name, "its id in place of the name")
+    def _find(self, name: str) -> dict[str, Any] | None:
+        return identified(self.client, name.lower()) if ID.fullmatch(name) else named(self.client, name)
 
     def _links(self, base: str) -> dict[str, Link]:
         found = None if self._unlisted else links(self.client)

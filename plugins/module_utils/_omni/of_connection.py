@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._converge import Change
-from .._errors import Moved, Prerequisite, Refused, Unreachable
+from .._errors import InvalidInput, Moved, Prerequisite, Refused, Unreachable
 from .client import OPTIONS, Client, OmniResource
 from .connection import check_id, identified, named
 
@@ -18,10 +18,7 @@ from .connection import check_id, identified, named
 NEW = "<new id>"
 
 TARGET: dict[str, Any] = {**OPTIONS, "connection": {"type": "str"}, "connection_id": {"type": "str"}}
-RULES = {
-    "required_one_of": [("connection", "connection_id")],
-    "mutually_exclusive": [("connection", "connection_id")],
-}
+RULES = {"mutually_exclusive": [("connection", "connection_id")]}
 
 
 class OfConnection(OmniResource):
@@ -29,6 +26,10 @@ class OfConnection(OmniResource):
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         super().__init__(params)
+        if not params["connection"] and params["connection_id"] is None:
+            raise InvalidInput(
+                "Reading connection", "it is missing", "Give the connection's name, or connection_id."
+            )
         self._given_id = check_id(params["connection_id"])
         self.label = f"connection {params['connection'] or self._given_id}"
         self._found_id: str | None = None

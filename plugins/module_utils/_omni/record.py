@@ -59,7 +59,7 @@ class Record:
             with open(self.path, encoding="utf-8") as file:
                 self._stored = file.read()
             found = yaml.safe_load(self._stored)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return
         except (OSError, ValueError, yaml.YAMLError) as error:
             self.unread = " ".join(str(error).split())
@@ -101,7 +101,7 @@ class Record:
                     os.fsync(file.fileno())
                 os.replace(temporary, self.path)
             finally:
-                with suppress(FileNotFoundError):
+                with suppress(OSError):
                     os.unlink(temporary)
         except (OSError, UnicodeError) as error:
             self.unwritten = str(error)
@@ -113,7 +113,7 @@ class Record:
         """Delete the file, since its connection is no more."""
         try:
             os.unlink(self.path)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             pass
         except OSError as error:
             self.unwritten = str(error)

@@ -78,8 +78,8 @@ class RefreshSchedules(OfConnection):
         return self._change(Request("POST", path, _body(want)), {}, want)
 
     def _put(self, path: str, one: Mapping[str, Any], want: Mapping[str, Any]) -> Change:
-        body = {"hardRefresh": one["hardRefresh"]} if "hardRefresh" in one else {}  # a PUT replaces it all
-        body.update(_body(want))
+        hard = one.get("hardRefresh")
+        body = {**({} if hard is None else {"hardRefresh": hard}), **_body(want)}  # a PUT replaces it all
         return self._change(Request("PUT", f"{path}/{one['scheduleId']}", body), one, body)
 
     def _delete(self, path: str, one: Mapping[str, Any]) -> Change:

@@ -16,16 +16,10 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
-
-try:
-    import requests  # noqa: F401
-except ImportError as error:
-    REQUESTS_ERROR: ImportError | None = error
-else:
-    REQUESTS_ERROR = None
 
 from .._errors import ConnectError
 
@@ -43,11 +37,12 @@ class Shared:
 
     :param key: the instance's address and the API key.
     :param folder: of this run; None: nothing is shared.
+    :param shipped: a file that is touched when somebody wrote who did not tell; see Library.
     """
 
-    def __init__(self, key: Sequence[str], folder: str | None = None) -> None:
+    def __init__(self, key: Sequence[str], folder: str | None = None, shipped: Path | None = None) -> None:
         self._base = folder and os.path.join(folder, "omni_" + _hash("\0".join(key)))
-        self._shipped = folder and LIBRARY.shipped(folder)
+        self._shipped = shipped
         self._own: dict[str, dict[str, Any]] = {}
 
     def turn(self, a_minute: int, longest: float) -> float | None:
@@ -65,7 +60,7 @@ class Shared:
                 turn = max(turn, taken[-a_minute] + MINUTE)
             if taken and hold:  # there were fewer than we thought: no bursts any more
                 turn = max(turn, taken[-1] + MINUTE / a_minute)
-            if turn > now + longest:
+            if turn >= now + longest:
                 return None
             data["taken"] = [*taken, turn][-a_minute:]
             save()
@@ -118,6 +113,7 @@ class Shared:
                     at = time.time()
                     data.update(records=every(), at=at, written={})
                 except ConnectError:
+                    data.clear()
                     data["failed"] = time.time()  # those who waited go on by themselves, all at once
                     raise
                 finally:
@@ -144,7 +140,8 @@ class Shared:
             return False
         if self._shipped and self._shipped.exists() and data["at"] <= self._shipped.stat().st_mtime:
             return False
-        return time.time() < data["at"] + FRESH or bool(_chosen(data["records"], field, value))
+        new = time.time() < data["at"] + FRESH
+        return new or field == "id" or bool(_chosen(data["records"], field, value))
 
     def wrote(self, path: str, body: Mapping[str, Any]) -> None:
         """Say, before a request is sent, that the lists are not to be believed about what it changes."""

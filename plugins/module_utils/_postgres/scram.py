@@ -42,6 +42,13 @@ def fits(stored: str, password: str, role: str) -> bool:
     return hmac.compare_digest(hashlib.sha256(client_key).digest(), key)
 
 
+def algorithm(stored: str) -> str:
+    """How ``stored`` was made: scram-sha-256, md5, or unknown."""
+    if stored.startswith("md5"):
+        return "md5"
+    return "scram-sha-256" if _SCRAM.fullmatch(stored) else "unknown"
+
+
 def saslprep(password: str) -> str:
     """``password`` as libpq and the server normalise it before hashing (RFC 4013).
 

@@ -185,6 +185,8 @@ class Session:
                 raise InvalidInput(
                     f"Reading {option}", f"{params[option]} is out of range", "Choose 1 second or more."
                 )
+        if params["max_listed"] < 0:
+            raise InvalidInput("Reading max_listed", f"{params['max_listed']} is out of range", "0 lists all.")
         keywords = {
             "host": params["login_host"] or params["login_unix_socket"],
             "port": params["login_port"],
@@ -403,11 +405,27 @@ class PostgresResource(Resource):
 
     def apply(self, changes: Sequence[Change]) -> Iterator[Change]:
         """All changes in one transaction."""
-        with self.session.transaction(writing=True):
-            for change in changes:
-                self.session.execute(change.payload)
-        self.remarks = list(dict.fromkeys([*self.remarks, *self.session.notices]))
+        self.transact(self.session, changes)
         yield from changes
+
+    def transact(self, session: Session, changes: Sequence[Change]) -> None:
+        """Send ``changes`` in one transaction of ``session``, and keep what the server remarks."""
+        change = None
+        try:
+            with session.transaction(writing=True):
+                for change in changes:
+                    session.execute(change.payload)
+        except Refused as refused:
+            advice = self.advise(session, change, refused) if change else ""
+            if not advice:
+                raise
+            raise Refused(refused.doing, refused.said, advice, **refused.detail) from None
+        self.remarks = list(dict.fromkeys([*self.remarks, *session.notices]))
+
+    def advise(self, session: Session, change: Change, refused: Refused) -> str:
+        """What to do about a change that the server refused, where more is known of it than its SQLSTATE.
+        Asked after the rollback."""
+        return ""
 
     def show(self, change: Change) -> str:
         return self.session.text(change.payload, self.most)

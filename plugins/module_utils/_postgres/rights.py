@@ -1,0 +1,51 @@
+# Copyright: (c) 2026, omni_analytics.connect contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a login would have to be given to manage, or to act for, another role; and who can give it."""
+
+from __future__ import annotations
+
+from .session import Session, Statement
+
+#: One row, whether there is such a role or not.
+RIGHTS = """
+SELECT me.rolname AS login, me.rolsuper OR me.rolcreaterole AS creates, role.rolsuper AS super,
+       pg_has_role(role.oid, 'MEMBER WITH ADMIN OPTION') AS administers,
+       pg_has_role(role.oid, 'USAGE') AS inherits,
+       pg_has_role(role.oid, %(set)s) AS sets,
+       ARRAY(SELECT pg_get_userbyid(member)::text FROM pg_auth_members
+             WHERE roleid = role.oid AND admin_option ORDER BY 1) AS administrators
+FROM pg_roles AS me LEFT JOIN pg_roles AS role ON role.rolname = %(role)s
+WHERE me.rolname = current_user
+"""
+
+
+def lacking(session: Session, role: str, need: str) -> str:
+    """What the session's login lacks to have ``need`` on ``role``: the statement that gives it, and who
+    can run that; "" where it lacks nothing.
+
+    :param need: ADMIN (to change, grant or drop the role), INHERIT (to act with its rights, as DROP OWNED
+        and ALTER DEFAULT PRIVILEGES FOR ROLE do), or SET (to make objects that it owns).
+    """
+    separate = session.version >= 160000  # before, CREATEROLE was ADMIN, and a member had all the rest
+    with session.transaction():
+        (row,) = session.rows(RIGHTS, {"role": role, "set": "SET" if separate else "MEMBER"})
+    login = row["login"]
+    if need == "ADMIN":
+        if row["super"]:
+            return f"Role {role} is a superuser, which only a superuser may change."
+        if not row["creates"]:
+            statement = session.text(Statement("ALTER ROLE {} CREATEROLE", ((login,),)))
+            return f"{login} may not manage roles. A superuser can run: {statement}"
+        held = row["administers"] or not separate
+    else:
+        held = row["inherits"] if need == "INHERIT" else row["sets"]
+    if held or row["super"] is None:
+        return ""
+    options = {True: f" WITH {need} TRUE", False: " WITH ADMIN OPTION" if need == "ADMIN" else ""}[separate]
+    statement = session.text(Statement(f"GRANT {{}} TO {{}}{options}", ((role,), (login,))))
+    if row["administers"] or (row["creates"] and not separate):
+        return f"{login} lacks {need} on role {role}, and can give it to itself: {statement}"
+    who = " or ".join(["a superuser", *row["administrators"]])
+    return f"{login} lacks {need} on role {role}. To be run by {who}: {statement}"

@@ -1,0 +1,278 @@
+# Copyright: (c) 2026, omni_analytics.connect contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The schema model: its plan as a table, how it waits for a refresh, and what Omni refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ansible_collections.omni_analytics.connect.plugins.module_utils import _converge
+from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import client
+from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import schema_model as module
+from tests.sandbox.fake_omni import FakeOmni
+
+ID = "00000000-0000-4000-8000-000000000001"
+MODELS = "/api/v1/models"
+CREATE = f"POST {MODELS}"
+
+
+class Clock:
+    """Time that passes only while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds >= 0
+        self.now += seconds
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[FakeOmni]:
+    with FakeOmni() as omni:
+        yield omni
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+    for waiting in (client, _converge):
+        monkeypatch.setattr(waiting.time, "sleep", lambda _seconds: None)
+    return clock
+
+
+@pytest.fixture
+def omni(running: FakeOmni, clock: Clock) -> Iterator[FakeOmni]:
+    running.reset()
+    yield running
+    assert running.violations == []
+
+
+def params(**given: Any) -> dict[str, Any]:
+    defaults = {name: option.get("default") for name, option in module.DEFINITION.options.items()}
+    usual = {"api_url": "https://example.omniapp.co", "api_token": "token"}
+    return {**defaults, **usual, "connection": None if "connection_id" in given else "sales", **given}
+
+
+def run(omni: FakeOmni, check: bool = False, tell: Any = None, **given: Any) -> dict[str, Any]:
+    here = {"api_url": omni.url, "api_token": omni.token, "ca_path": omni.ca_file}
+    result, _secrets = module.DEFINITION.perform(params(**{**here, **given}), check, tell)
+    return result
+
+
+def refresh(id: str) -> str:
+    return f"POST {MODELS}/{id}/refresh?hard_refresh=false"
+
+
+@pytest.mark.parametrize(
+    ("state", "option", "requests"),
+    [
+        ((None, None), "on_create", [CREATE, refresh("<new id>")]),
+        ((None, None), "never", [CREATE]),
+        ((ID, None), "on_create", [CREATE, refresh(ID)]),
+        ((ID, None), "never", [CREATE]),
+        ((ID, None), "always", [CREATE, refresh(ID)]),
+        ((ID, "m"), "on_create", []),
+        ((ID, "m"), "never", []),
+        ((ID, "m"), "always", [refresh("m")]),
+    ],
+)
+def test_the_plan(state: tuple[str | None, str | None], option: str, requests: list[str]) -> None:
+    changes = module.SchemaModel(params(refresh=option)).plan(module.State(*state))
+    assert [f"{change.payload.method} {change.payload.path}" for change in changes] == requests
+    for change in changes:
+        if change.payload.path == MODELS:
+            assert change.payload.body == {"connectionId": state[0] or "<new id>", "modelKind": "SCHEMA"}
+
+
+def test_made_refreshed_and_left_alone(omni):
+    id = omni.add_connection("sales")
+    made = run(omni)
+    assert (made["changed"], made["requests"]) == (True, [CREATE, refresh(id)])
+    assert (made["connection_id"], made["model_id"], made["job_status"]) == (id, id, "COMPLETED")
+    assert omni.writes()[-1]["query"] == {"hard_refresh": "false"}
+    # Omni's word for a refresh that it finished is enough: nothing is read again.
+    assert [one["path"].split("/")[3] for one in omni.requests if one["method"] == "GET"] == [
+        "connections", "models", "jobs", "jobs"
+    ]  # fmt: skip
+    for check in (True, False):
+        again = run(omni, check)
+        assert (again["changed"], again["requests"], again["job_id"]) == (False, [], None)
+        always = run(omni, check, refresh="always")
+        assert (always["changed"], always["requests"]) == (True, [refresh(id)])
+    assert run(omni, connection_id=id.upper())["changed"] is False
+    assert len(omni.writes()) == 3
+
+
+def test_before_there_is_a_connection(omni):
+    planned = run(omni, check=True)
+    assert planned["requests"] == [CREATE, refresh("<new id>")]
+    assert (planned["connection_id"], planned["model_id"]) == (None, None)
+    omni.add_connection("sales", deletedAt="2026-01-01T00:00:00.000Z")
+    missing = run(omni)
+    assert missing["error"] == {"kind": "prerequisite"}
+    assert "Create it first with omni_connection" in missing["msg"]
+    for check in (True, False):  # no earlier step makes a connection of an id
+        assert run(omni, check, connection_id=ID)["error"] == {"kind": "prerequisite"}
+    assert omni.writes() == []
+
+
+def test_an_archived_model_is_not_there(omni):
+    id = omni.add_connection("sales")
+    run(omni)
+    del omni.instance.models[id]
+    assert run(omni)["requests"] == [CREATE, refresh(id)]
+
+
+def test_it_waits_as_long_as_it_takes_and_says_so(omni, clock):
+    omni.add_connection("sales")
+    omni.instance.polls_in_progress = 5
+    lines: list[str] = []
+    assert run(omni, tell=lines.append)["job_status"] == "COMPLETED"
+    # It asks after 1, 4, 13, 33, 53 and 73 seconds.
+    assert clock.now == 1073
+    assert lines == [
+        f"Omni still refreshes the schema model of connection sales ({seconds} s)"
+        for seconds in (10, 20, 30, 40, 50, 60, 70)
+    ]
+
+
+def test_it_does_not_wait_forever(omni, clock):
+    omni.add_connection("sales")
+    omni.instance.polls_in_progress = 100
+    result = run(omni, wait_timeout=40)
+    assert clock.now == 1040
+    assert {"kind": "not_converged", "job_status": "IN_PROGRESS"}.items() <= result["error"].items()
+    assert "goes on after 40 s. It may still succeed" in result["msg"]
+
+
+def test_it_need_not_wait(omni, clock):
+    omni.add_connection("sales")
+    result = run(omni, wait=False)
+    assert (result["changed"], result["job_status"], clock.now) == (True, "IN_PROGRESS", 1000)
+    assert "warnings" not in result
+    assert not any("jobs" in one["path"] for one in omni.requests)
+    assert run(omni, wait_timeout=0)["error"]["kind"] == "invalid_input"
+
+
+def test_a_refresh_that_fails_says_what_to_check(omni):
+    id = omni.add_connection("sales")
+    omni.reachable = False
+    result = run(omni)
+    assert {"kind": "refused", "job_status": "FAILED"}.items() <= result["error"].items()
+    for words in (
+        "host and port",
+        "pg_hba.conf",
+        "Omni's addresses",
+        "password",
+        "omni_pg_access_info",
+        "always",
+    ):
+        assert words in result["msg"]
+    assert run(omni)["changed"] is False
+    omni.reachable = True
+    assert run(omni, refresh="always")["requests"] == [refresh(id)]
+
+
+@pytest.mark.parametrize(
+    ("answer", "given", "expected"),
+    [
+        ('{"modelId": "ID", "status": "completed"}', {}, {"job_status": "COMPLETED", "warned": False}),
+        ('{"modelId": "ID", "status": "running"}', {}, {"job_status": "IN_PROGRESS", "warned": True}),
+        ('{"modelId": "ID", "status": "running"}', {"wait": False}, {"job_status": "IN_PROGRESS", "warned": False}),
+        ('{"modelId": "ID", "status": "failed"}', {}, {"failed": True}),
+        ("{}", {}, {"job_status": "IN_PROGRESS", "warned": True}),
+    ],
+)  # fmt: skip
+def test_an_older_answer_to_a_refresh(omni, monkeypatch, answer, given, expected):
+    id = omni.add_connection("sales")
+    run(omni, refresh="never")
+    real = omni.answer
+
+    def old(method: str, target: str, *rest: Any) -> Any:
+        if "/refresh" in target:
+            omni.respond_next(200, answer.replace("ID", id))
+        return real(method, target, *rest)
+
+    monkeypatch.setattr(omni, "answer", old)
+    result = run(omni, refresh="always", **given)
+    warnings = result.pop("warnings", [])
+    assert expected.items() <= {**result, "warned": bool(warnings)}.items()
+    assert all("named no job" in warning for warning in warnings)
+
+
+def test_a_schema_that_is_refreshed_by_branch(omni):
+    omni.add_connection("sales")
+    omni.quirks.branch_refresh = True
+    result = run(omni)
+    assert result["error"] == {"kind": "refused", "status": 400}
+    assert "branch-based schema refresh" in result["msg"]
+    assert "refresh: never" in result["msg"]
+    assert run(omni, refresh="never")["changed"] is False
+
+
+def test_who_may_not_is_told(omni):
+    omni.add_connection("sales")
+    omni.fault("POST", MODELS, kind="status 403")
+    assert run(omni)["error"] == {"kind": "refused", "status": 403}
+
+
+@pytest.mark.parametrize(
+    "kind", ["status 502", "status_after 502", "drop_before", "drop_after", "truncated", "garbage"]
+)
+@pytest.mark.parametrize("path", [MODELS, "*/refresh", "*/status"])
+def test_trouble_on_the_way_leaves_one_model_that_is_refreshed(omni, path, kind):
+    id = omni.add_connection("sales")
+    omni.fault("GET" if path == "*/status" else "POST", path, kind=kind)
+    result = run(omni)
+    if result.get("failed"):
+        omni.clear_faults()
+        assert run(omni, refresh="always")["job_status"] == "COMPLETED"
+    else:
+        assert result["requests"] == [CREATE, refresh(id)]
+    assert [model["refreshed"] for model in omni.instance.models.values()] == [True]
+
+
+def test_somebody_else_was_faster(omni, monkeypatch):
+    omni.add_connection("sales")
+    real = omni.instance.models_create
+
+    def first_somebody_else(call: Any) -> Any:
+        if not omni.instance.models:
+            real(call)
+        return real(call)
+
+    monkeypatch.setattr(omni.instance, "models_create", first_somebody_else)
+    result = run(omni)
+    assert (result["changed"], result["job_status"]) == (True, "COMPLETED")
+    assert len(omni.instance.models) == 1
+
+
+def test_the_model_is_gone_when_it_is_refreshed(omni, monkeypatch):
+    omni.add_connection("sales")
+    run(omni)
+    real = omni.instance.models_refresh
+
+    def first_gone(call: Any) -> Any:
+        monkeypatch.setattr(omni.instance, "models_refresh", real)
+        omni.instance.models.clear()
+        return real(call)
+
+    monkeypatch.setattr(omni.instance, "models_refresh", first_gone)
+    result = run(omni, refresh="always")
+    assert (result["job_status"], result["requests"][0]) == ("COMPLETED", CREATE)
+
+
+@pytest.mark.parametrize("answer", ["{}", '{"records": {}}', '{"records": [{"name": "x"}]}'])
+def test_an_answer_of_another_shape_is_an_error(omni, answer):
+    omni.respond_next(200, f'{{"connections": [{{"id": "{ID}", "name": "sales"}}]}}')
+    omni.respond_next(200, answer)
+    assert run(omni)["error"]["kind"] == "unreachable"
