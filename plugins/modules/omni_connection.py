@@ -127,9 +127,14 @@ options:
       - V(accept) says that somebody has set it in Omni by hand. All settings of the task go into the record, nothing is
         sent to Omni for them, and the next run is quiet. It needs O(record_path). Where Omni itself shows
         another value, the task fails all the same. The password is not part of it.
+      - V(replace) makes a new connection, with a schema model, the refresh schedules and the environments of
+        the old one, and then deletes the old one. B(The models and dashboards of the old one go to Omni's trash with
+        it.) The new one has another id, which RV(connection_id) tells, and RV(replaced) the old id. Needs
+        O(password). Where the instance does not list environments and there may be some, the task fails instead.
+        With O(record_path), a replacement that was cut off is finished by the next run.
     type: str
     default: fail
-    choices: [fail, warn, accept]
+    choices: [fail, warn, accept, replace]
   record_path:
     description:
       - Folder for the records, on the host that runs the module. It is made if it is not there. A relative one is
@@ -294,6 +299,10 @@ archived:
   type: list
   elements: str
   sample: []
+replaced:
+  description: Id of the connection that was replaced, and is in Omni's trash.
+  returned: when O(on_immutable_change=replace) replaced one
+  type: str
 record:
   description: The record, where O(record_path) cannot be written.
   returned: when there is something to record and it could not be stored

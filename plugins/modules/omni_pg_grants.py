@@ -12,12 +12,12 @@ description:
   - Gives a role what Omni needs to read a database. CONNECT on the database, USAGE on the schemas, SELECT on their
     tables, partitioned tables, views, materialized views, foreign tables and sequences, and default privileges, so
     that tables made later are readable too.
-  - The catalog is read first, and only what is missing is granted. A database that is as wanted costs two queries
-    and no write.
+  - The catalog is read first, and only what is missing is granted, in statements that each name at most 500 relations
+    and are a transaction of their own. A database that is as wanted costs two queries and no write.
   - Postgres ties default privileges to the role that makes a table. They are therefore set for each role that
     already owns something in a schema, and for the schema's owner. Without that, tables that others make later stay
     unreadable.
-  - Objects of extensions are left alone. Privileges of other roles are never touched.
+  - Objects of extensions are left alone. Privileges of other roles, and of C(PUBLIC), are never touched.
 author:
   - The omni_analytics.connect authors (@omni-analytics)
 extends_documentation_fragment:
@@ -38,7 +38,9 @@ options:
     elements: str
     default: [public]
   exclude_schemas:
-    description: Schemas to leave out of O(schemas), as names or with C(*).
+    description:
+      - Schemas to leave out of O(schemas), as names or with C(*).
+      - What the role has there is left as it is, with O(exclusive) too. The schema for uploads belongs here.
     type: list
     elements: str
     default: []
@@ -56,13 +58,45 @@ options:
     default: [auto]
   on_unmanageable:
     description:
-      - What to do about missing privileges that O(login_user) cannot grant, because somebody else owns the object.
-      - V(warn) grants the rest and says what is left, with the statement that the owner can run.
-      - V(fail) grants nothing then.
+      - What to do about privileges that O(login_user) can neither grant nor revoke, because somebody else owns the
+        object, or granted them.
+      - V(warn) does the rest and says what is left, with the statement that somebody who can should run.
+      - V(fail) does nothing then.
       - V(ignore) only lists it in RV(unmanageable).
     type: str
     default: warn
     choices: [fail, warn, ignore]
+  mode:
+    description:
+      - V(direct) grants everything to the role itself.
+      - V(effective) does not grant what the role has already in another way, as a member of another role (such as
+        C(pg_read_all_data)) or as everybody has it (C(PUBLIC)). If that goes, the next run grants it.
+      - Only for O(state=present).
+    type: str
+    default: direct
+    choices: [direct, effective]
+  exclusive:
+    description:
+      - Whether the role loses what it was granted beyond what this task gives it, on the database, on all schemas but
+        those of O(exclude_schemas), on their relations, and as default privileges for tables, sequences and schemas.
+        That includes the right to grant further what it has.
+      - What it owns, and what it has as a member of another role or as C(PUBLIC), it keeps.
+      - A privilege that was granted by another role than the object's owner stays, since a REVOKE would silently not
+        remove it. It is listed in RV(unmanageable).
+      - A REVOKE on a table takes the same privilege on its columns along. Those are listed in RV(revoked) too.
+      - With O(default_privileges_for=auto), default privileges for SELECT in O(schemas) stay whoever makes the tables.
+      - Only for O(state=present).
+    type: bool
+    default: false
+  state:
+    description:
+      - V(present) grants.
+      - V(absent) revokes what V(present) gives with the same options, default privileges included, and nothing else.
+        Privileges on single columns that somebody granted stay. With O(default_privileges_for=auto), default privileges
+        in O(schemas) go whoever makes the tables.
+    type: str
+    default: present
+    choices: [present, absent]
 seealso:
   - module: omni_analytics.connect.omni_pg_user
   - module: omni_analytics.connect.omni_pg_access_info
@@ -88,6 +122,24 @@ EXAMPLES = r"""
     schemas: ['*']
     exclude_schemas: [audit, omni_uploads]
     default_privileges_for: [app_owner, etl]
+
+- name: Nothing but reading public, whatever was granted before
+  omni_analytics.connect.omni_pg_grants:
+    login_host: db1.example.com
+    login_db: sales
+    login_user: admin
+    login_password: "{{ vault_admin_password }}"
+    exclude_schemas: [omni_uploads]
+    exclusive: true
+
+- name: Omni reads nothing here any more
+  omni_analytics.connect.omni_pg_grants:
+    login_host: db1.example.com
+    login_db: sales
+    login_user: admin
+    login_password: "{{ vault_admin_password }}"
+    schemas: ['*']
+    state: absent
 """
 
 RETURN = r"""
@@ -112,6 +164,11 @@ relations:
   returned: success
   type: int
   sample: 41
+already:
+  description: How many of the wanted privileges were there already. 0 with O(state=absent).
+  returned: success
+  type: int
+  sample: 43
 granted:
   description: What was granted, or in check mode would be.
   returned: success
@@ -128,8 +185,24 @@ granted:
       description: Whether there are more than are listed.
       type: bool
   sample: {count: 2, names: [CONNECT on database sales, SELECT on table public.orders], truncated: false}
+revoked:
+  description: What was revoked, or in check mode would be.
+  returned: success
+  type: dict
+  contains:
+    count:
+      description: How many privileges.
+      type: int
+    names:
+      description: The first O(max_listed) of them.
+      type: list
+      elements: str
+    truncated:
+      description: Whether there are more than are listed.
+      type: bool
+  sample: {count: 1, names: [INSERT on table public.orders], truncated: false}
 unmanageable:
-  description: What is missing and cannot be granted by this login.
+  description: What this login can neither grant nor revoke. Default privileges of one role count once.
   returned: success
   type: dict
   contains:
@@ -137,15 +210,36 @@ unmanageable:
       description: How many privileges.
       type: int
     items:
-      description:
-        - The first O(max_listed) of them, each with its owner and the statement that somebody who can should run.
+      description: The first O(max_listed) of them.
       type: list
       elements: dict
+      contains:
+        what:
+          description: The privilege, and on what.
+          type: str
+        owner:
+          description: The role that can do it. It owns the object, makes the tables, or granted the privilege.
+          type: str
+        reason:
+          description: Why this login cannot.
+          type: str
+        statement:
+          description: What somebody with the rights of that role should run.
+          type: str
     truncated:
       description: Whether there are more than are listed.
       type: bool
+of_public:
+  description:
+    - What every role may do in the database and in the schemas beyond what is wanted, so this role too. Up to
+      Postgres 14, that is usually CREATE on schema C(public), and in every version TEMPORARY on the database.
+    - With O(exclusive) and O(state=absent), there is a warning about it too.
+  returned: success
+  type: list
+  elements: str
+  sample: [TEMPORARY on database sales]
 unmatched:
-  description: Names with C(*) in O(schemas) that match no schema.
+  description: Names with C(*) in O(schemas) and O(exclude_schemas) that match no schema. There is a warning too.
   returned: success
   type: list
   elements: str

@@ -99,8 +99,7 @@ def main() -> int:
         for database in databases:
             fill(database.server, database.name)
         password = secrets.token_urlsafe(18)
-        environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith(("ANSIBLE_", "OMNI_", "PG"))},
+        settings = {
             "ANSIBLE_COLLECTIONS_PATH": options.collections_path,
             "ANSIBLE_HOME": str(folder / "ansible"),
             "ANSIBLE_LOCALHOST_WARNING": "False",
@@ -109,6 +108,8 @@ def main() -> int:
             "OMNI_ROLE_PASSWORD": password,
             "OMNI_API_TOKEN": omni.token,
         }
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("ANSIBLE_", "OMNI_", "PG"))}
+        environment = {**inherited, **settings}
         if sys.stdout.isatty():
             environment["ANSIBLE_FORCE_COLOR"] = "1"
         inventory = folder / "inventory.yml"
@@ -140,7 +141,8 @@ def main() -> int:
             read_later_table(database, password)
 
         if options.keep:
-            keep(databases, omni, password, inventory)
+            (folder / "environment").write_text("".join(f"export {k}='{v}'\n" for k, v in settings.items()))
+            keep(databases, omni, password, folder)
     heading("Everything that was started is stopped")
     return 0
 
@@ -237,7 +239,7 @@ def read_later_table(database: Database, password: str) -> None:
     )
 
 
-def keep(databases: Sequence[Database], omni: FakeOmni, password: str, inventory: Path) -> None:
+def keep(databases: Sequence[Database], omni: FakeOmni, password: str, folder: Path) -> None:
     """Leave the sandbox up until somebody interrupts this process."""
     heading("The sandbox stays up")
     for database in databases:
@@ -245,7 +247,10 @@ def keep(databases: Sequence[Database], omni: FakeOmni, password: str, inventory
         print(f"{database.name}: postgresql://omni:{password}@{address}")
         print(f"{' ' * len(database.name)}  postgresql://dba:{database.server.dba_password}@{address}")
     print(f"Omni: {omni.url}  CA: {omni.ca_file}  token: {omni.token}")
-    print(f"inventory: {inventory}")
+    playbook = Path(sys.executable).with_name("ansible-playbook")
+    print(
+        f"Playbooks: (. {folder}/environment; {playbook} -i {folder}/inventory.yml {PLAYBOOK} --check --diff)"
+    )
     print(f"Stop it with Ctrl-C here, or with: kill {os.getpid()}", flush=True)
     signal.sigwait({signal.SIGINT, signal.SIGTERM})
 

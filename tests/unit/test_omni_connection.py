@@ -334,7 +334,7 @@ def test_a_life(omni):
         changed["diff"]["before"]
         == "connection sales: password: not readable\nconnection sales: base_role: VIEWER\n"
     )
-    assert sent(omni)[5:] == ["GET", "PATCH", "GET"]
+    assert sent(omni)[6:] == ["GET", "PATCH", "GET"]
     assert run(omni, update_password="always")["changed"]
 
     gone = run(omni, state="absent", password=None)

@@ -96,7 +96,7 @@ def test_it_reads_well(omni, folder):
     ],
 )
 def test_a_change_that_the_api_cannot_show_is_seen(omni, folder, given, field, is_):
-    here = {"record_path": str(folder)}
+    here: dict[str, Any] = {"record_path": str(folder)}
     id = run(omni, **here)["connection_id"]
     kept = the_file(folder).read_bytes()
     again = run(omni, **here)
@@ -115,7 +115,7 @@ def test_a_change_that_the_api_cannot_show_is_seen(omni, folder, given, field, i
         assert field in warned["warnings"][0]
     assert the_file(folder).read_bytes() == kept
 
-    accept = {**here, **given, "on_immutable_change": "accept"}
+    accept: dict[str, Any] = {**here, **given, "on_immutable_change": "accept"}
     checked, accepted, quiet = run(omni, True, **accept), run(omni, **accept), run(omni, **accept)
     assert checked["diff"] == accepted["diff"]
     assert accepted["diff"]["before"] in ("", f"connection sales: {field} in the record: {is_}\n")
@@ -127,13 +127,13 @@ def test_a_change_that_the_api_cannot_show_is_seen(omni, folder, given, field, i
 
 
 def test_the_order_of_schemas_means_nothing(omni, folder):
-    here = {"record_path": str(folder)}
+    here: dict[str, Any] = {"record_path": str(folder)}
     run(omni, **here, include_schemas=["public", "stats_*"])
     assert run(omni, **here, include_schemas=["stats_*", "public", "public"])["differences"] == {}
 
 
 def test_what_omni_shows_counts_before_the_record(omni, folder):
-    here = {"record_path": str(folder)}
+    here: dict[str, Any] = {"record_path": str(folder)}
     id = run(omni, **here)["connection_id"]
     omni.instance.connections[id]["database"] = "moved"
     assert run(omni, **here)["error"]["differences"] == {"database": {"is": "moved", "wanted": "sales"}}
@@ -150,7 +150,7 @@ def test_what_omni_shows_counts_before_the_record(omni, folder):
 
 def test_a_connection_made_by_hand_is_used_as_it_is_until_accepted(omni, folder):
     omni.add_connection("sales", database="sales", defaultSchema="public")
-    here = {"record_path": str(folder)}
+    here: dict[str, Any] = {"record_path": str(folder)}
     for _ in range(2):
         result = run(omni, **here)
         assert (result["changed"], result["unverifiable"]) == (False, [*WRITE_ONLY, "password"])
@@ -167,7 +167,7 @@ def test_a_connection_made_by_hand_is_used_as_it_is_until_accepted(omni, folder)
     "broken", [None, "", "settings", "format: 1\n", "<<<<<<< HEAD\nformat: 1\n", "[", "- 1", "\0"]
 )
 def test_a_record_that_was_deleted_or_broken_leaves_the_settings_unverifiable(omni, folder, broken):
-    here = {"record_path": str(folder)}
+    here: dict[str, Any] = {"record_path": str(folder)}
     run(omni, **here)
     file = the_file(folder)
     if broken is None:
@@ -198,7 +198,7 @@ def test_a_record_that_was_deleted_or_broken_leaves_the_settings_unverifiable(om
     ],
 )
 def test_a_record_that_was_edited_by_hand(omni, folder, edit, unverifiable, differing):
-    here = {"record_path": str(folder), "on_immutable_change": "warn"}
+    here: dict[str, Any] = {"record_path": str(folder), "on_immutable_change": "warn"}
     run(omni, **here)
     kept = yaml.safe_load(the_file(folder).read_text())
     the_file(folder).write_text(yaml.safe_dump({**kept, "settings": {**kept["settings"], **edit}}))
@@ -206,13 +206,13 @@ def test_a_record_that_was_edited_by_hand(omni, folder, edit, unverifiable, diff
         result = run(omni, **here)
         assert (result["changed"], result["unverifiable"]) == (False, unverifiable)
         assert list(result["differences"]) == differing
-    accept = {**here, "on_immutable_change": "accept"}
+    accept: dict[str, Any] = {**here, "on_immutable_change": "accept"}
     assert run(omni, **accept)["changed"] is bool(unverifiable or differing)
     assert not run(omni, **accept)["changed"]
 
 
 def test_the_record_of_another_connection_does_not_count(omni, folder):
-    here = {"record_path": str(folder)}
+    here: dict[str, Any] = {"record_path": str(folder)}
     first = run(omni, **here)["connection_id"]
     old = the_file(folder).read_text()
     assert run(omni, **here, state="absent")["changed"]
@@ -226,7 +226,7 @@ def test_the_record_of_another_connection_does_not_count(omni, folder):
 
 
 def test_a_stale_copy_settles_after_one_run(omni, folder):
-    here = {"record_path": str(folder), "update_password": "always"}
+    here: dict[str, Any] = {"record_path": str(folder), "update_password": "always"}
     run(omni, **here)
     stale = the_file(folder).read_text()
     run(omni, **here, password=NEW)
@@ -235,7 +235,7 @@ def test_a_stale_copy_settles_after_one_run(omni, folder):
 
 
 def test_a_newer_format_is_left_alone(omni, folder):
-    here = {"record_path": str(folder)}
+    here: dict[str, Any] = {"record_path": str(folder)}
     run(omni, **here)
     newer = the_file(folder).read_text().replace("format: 1", "format: 2")
     the_file(folder).write_text(newer)
@@ -247,7 +247,7 @@ def test_a_newer_format_is_left_alone(omni, folder):
 
 def test_a_record_that_cannot_be_written_is_returned(omni, tmp_path):
     (tmp_path / "file").touch()
-    here = {"record_path": str(tmp_path / "file" / "connections")}
+    here: dict[str, Any] = {"record_path": str(tmp_path / "file" / "connections")}
     made = run(omni, **here)
     assert made["changed"]
     assert made["record"]["path"].startswith(here["record_path"])
@@ -262,7 +262,7 @@ def test_a_record_that_cannot_be_written_is_returned(omni, tmp_path):
 
 
 def test_passwords(omni, folder):
-    here = {"record_path": str(folder)}
+    here: dict[str, Any] = {"record_path": str(folder)}
     id = run(omni, **here)["connection_id"]
     assert run(omni, **here)["password"] == {"state": "fits", "how": "by the record"}
     assert run(omni, **here, password=None)["password"]["state"] == "not_checked"
@@ -271,7 +271,7 @@ def test_passwords(omni, folder):
         differs = run(omni, **here, password=NEW)
         assert (differs["changed"], differs["password"]["state"]) == (False, "differs")
         assert "update_password: always sends it" in differs["warnings"][0]
-    always = {**here, "update_password": "always"}
+    always: dict[str, Any] = {**here, "update_password": "always"}
     assert not run(omni, **always)["changed"]
     checked, sent, quiet = (run(omni, check, **always, password=NEW) for check in (True, False, False))
     assert (checked["changed"], sent["changed"], quiet["changed"]) == (True, True, False)
@@ -279,7 +279,7 @@ def test_passwords(omni, folder):
     assert omni.password_of(id) == NEW
     assert NEW not in the_file(folder).read_text()
     # Without a digest, every run has to send it.
-    none = {**always, "record_password": False, "password": NEW}
+    none: dict[str, Any] = {**always, "record_password": False, "password": NEW}
     assert [run(omni, **none)["changed"] for _ in range(2)] == [True, True]
     assert "scrypt" not in the_file(folder).read_text()
     assert [write["method"] for write in omni.writes()] == ["POST", "PATCH", "PATCH", "PATCH"]
@@ -289,7 +289,7 @@ def test_passwords(omni, folder):
     "kind", ["drop_before", "drop_after", "status 502", "status_after 502", "status 400"]
 )
 def test_a_new_password_whose_answer_is_lost_is_no_longer_in_the_record(omni, folder, kind):
-    here = {"record_path": str(folder), "update_password": "always"}
+    here: dict[str, Any] = {"record_path": str(folder), "update_password": "always"}
     id = run(omni, **here)["connection_id"]
     omni.fault("PATCH", f"{CONNECTIONS}/*", times=99, kind=kind)
     assert run(omni, **here, password=NEW)["failed"]
@@ -310,7 +310,7 @@ def test_a_created_connection_whose_answer_is_lost_has_its_record(omni, folder):
 
 
 def test_many_at_once(omni, folder):
-    here = {"record_path": str(folder), "update_password": "always"}
+    here: dict[str, Any] = {"record_path": str(folder), "update_password": "always"}
     with ThreadPoolExecutor(20) as pool:
         list(pool.map(lambda number: run(omni, **here, name=f"sales {number}"), range(20)))
         assert len(list(folder.iterdir())) == 20

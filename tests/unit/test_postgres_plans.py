@@ -14,7 +14,6 @@ from ansible_collections.omni_analytics.connect.plugins.module_utils._converge i
 from ansible_collections.omni_analytics.connect.plugins.module_utils._definition import Definition
 from ansible_collections.omni_analytics.connect.plugins.module_utils._errors import (
     Conflict,
-    ConnectError,
     InvalidInput,
     Prerequisite,
 )
@@ -23,11 +22,6 @@ from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres i
     session,
     upload_schema,
     user,
-)
-from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.grants import (
-    Later,
-    Place,
-    Relation,
 )
 
 NAME_63 = "ä" * 31 + "b"
@@ -66,7 +60,7 @@ LOGIN, PASSWORD = "ALTER ROLE {} LOGIN", "ALTER ROLE {} PASSWORD {}"
 def test_user(
     state: user.State, update_password: str, texts: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(user.User, "_secret", lambda self: "verifier")
+    monkeypatch.setattr(user.User, "_sent", lambda self: "verifier")
     resource = build(user.DEFINITION, password="secret", update_password=update_password)
     changes = resource.plan(state)
     assert [change.payload.text for change in changes] == texts
@@ -79,99 +73,7 @@ def test_a_new_role_needs_a_password() -> None:
         build(user.DEFINITION).plan(user.State(exists=False))
 
 
-DATABASE = Place("sales", "dba", granted=True, held=True, grantable=True)
-PUBLIC = Place("public", "dba", granted=True, held=True, grantable=True)
-LACKS: dict[str, Any] = {"granted": False, "held": False}
-TABLE = Relation("public", "t", sequence=False, owner="dba", grantable=True, held=False)
-GRANTED = grants.State(
-    role_exists=True,
-    database=DATABASE,
-    schemas=(PUBLIC,),
-    absent_schemas=(),
-    unmatched=(),
-    relations=3,
-    missing=(),
-    later=(),
-    unknown_creators=(),
-)
 OMNI = ("omni",)
-DEFAULTS = "ALTER DEFAULT PRIVILEGES FOR ROLE {} IN SCHEMA {} GRANT SELECT ON TABLES TO {}"
-
-
-@pytest.mark.parametrize(
-    ("lacking", "planned"),
-    [
-        ({}, []),
-        (
-            {"database": replace(DATABASE, **LACKS)},
-            [("GRANT CONNECT ON DATABASE {} TO {}", ("sales",), OMNI)],
-        ),
-        ({"database": replace(DATABASE, **LACKS, grantable=False)}, "unmanageable"),
-        # What PUBLIC gives is granted all the same where that can be done, and is no fault where it cannot.
-        (
-            {"database": replace(DATABASE, granted=False)},
-            [("GRANT CONNECT ON DATABASE {} TO {}", ("sales",), OMNI)],
-        ),
-        ({"database": replace(DATABASE, granted=False, grantable=False)}, []),
-        (
-            {"schemas": (replace(PUBLIC, **LACKS), PUBLIC, replace(PUBLIC, name="x", **LACKS))},
-            [("GRANT USAGE ON SCHEMA {} TO {}", (("public",), ("x",)), OMNI)],
-        ),
-        (
-            {"missing": (TABLE, replace(TABLE, name="s", sequence=True), replace(TABLE, name="u"))},
-            [
-                ("GRANT SELECT ON TABLE {} TO {}", (("public", "t"), ("public", "u")), OMNI),
-                ("GRANT SELECT ON SEQUENCE {} TO {}", (("public", "s"),), OMNI),
-            ],
-        ),
-        ({"missing": (replace(TABLE, grantable=False, held=True),)}, []),
-        ({"missing": (TABLE, replace(TABLE, name="theirs", grantable=False))}, "unmanageable"),
-        (
-            {
-                "later": (
-                    Later("etl", "a", "r", grantable=True),
-                    Later("etl", "a", "S", grantable=True),
-                    Later("etl", "b", "r", grantable=True),
-                )
-            },
-            [
-                (DEFAULTS, ("etl",), (("a",), ("b",)), OMNI),
-                (DEFAULTS.replace("TABLES", "SEQUENCES"), ("etl",), (("a",),), OMNI),
-            ],
-        ),
-        ({"later": (Later("etl", "a", "r", grantable=False),)}, "unmanageable"),
-    ],
-)
-def test_grants(lacking: dict[str, Any], planned: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    state = replace(GRANTED, **lacking)
-    strict = build(grants.DEFINITION, on_unmanageable="fail")
-    # Quoting a name takes a connection, and here there is none.
-    monkeypatch.setattr(strict.session, "text", lambda statement: statement.text)
-    if planned == "unmanageable":
-        with pytest.raises(ConnectError, match="cannot grant 1 of what is missing"):
-            strict.plan(state)
-    else:
-        assert statements(strict.plan(state)) == planned
-
-
-def test_a_grant_names_so_many_relations_and_no_more() -> None:
-    names = [f"t{number}" for number in range(2 * grants.CHUNK + 1)]
-    state = replace(GRANTED, missing=tuple(replace(TABLE, name=name) for name in names))
-    changes = build(grants.DEFINITION).plan(state)
-    assert [len(change.payload.parts[0]) for change in changes] == [grants.CHUNK, grants.CHUNK, 1]
-    assert [name for change in changes for _, name in change.payload.parts[0]] == names
-
-
-@pytest.mark.parametrize(
-    ("lacking", "said"),
-    [
-        ({"absent_schemas": ("gone", "lost")}, "there is no schema gone, lost. Correct schemas"),
-        ({"unknown_creators": ("nobody",)}, "Reading default_privileges_for: there is no role nobody"),
-    ],
-)
-def test_grants_refuses(lacking: dict[str, Any], said: str) -> None:
-    with pytest.raises(Prerequisite, match=said):
-        build(grants.DEFINITION).plan(replace(GRANTED, **lacking))
 
 
 SCHEMA = upload_schema.State(
@@ -216,14 +118,12 @@ def test_a_schema_that_others_use_is_not_adopted() -> None:
     assert caught.value.detail == {"relations": ["orders", "parts"]}
 
 
-@pytest.mark.parametrize("definition", [grants.DEFINITION, upload_schema.DEFINITION])
-def test_the_role_is_required_by_a_run_alone(definition: Definition) -> None:
-    resource = build(definition, **({"name": "uploads"} if definition is upload_schema.DEFINITION else {}))
-    state: Any = GRANTED if definition is grants.DEFINITION else NO_SCHEMA
-    resource.require(state)
-    resource.plan(replace(state, role_exists=False))
+def test_the_role_is_required_by_a_run_alone() -> None:
+    resource = build(upload_schema.DEFINITION, name="uploads")
+    resource.require(NO_SCHEMA)
+    resource.plan(replace(NO_SCHEMA, role_exists=False))
     with pytest.raises(Prerequisite, match=r"there is no role omni\. Create it with omni_pg_user first"):
-        resource.require(replace(state, role_exists=False))
+        resource.require(replace(NO_SCHEMA, role_exists=False))
 
 
 @pytest.mark.parametrize(

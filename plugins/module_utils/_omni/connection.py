@@ -9,19 +9,17 @@ from __future__ import annotations
 import re
 import sys
 import time
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from .._converge import MASK, Change
+from .._converge import ATTEMPTS, MASK, Change
 from .._definition import Definition
-from .._errors import Conflict, InvalidInput, MissingLibrary, Moved, Refused, Unreachable
-from . import record
-from .client import LIBRARY, OPTIONS, PASSWORD, Client, OmniResource, Request
+from .._errors import Conflict, InvalidInput, MissingLibrary, Moved, NotConverged, Refused
+from . import record, replacement
+from .client import LIBRARY, OPTIONS, PASSWORD, OmniResource, Request
+from .lookup import CONNECTIONS, check_id, identified, known, only, snake_case
 from .settings import SETTINGS, check, same, wanted
-
-CONNECTIONS = "/api/v1/connections"
 
 #: Two names of one base role, in Omni's documentation and in its specification. Not every instance knows both.
 OTHER_NAME = {"RESTRICTED_QUERIER": "QUERY_TOPICS", "QUERY_TOPICS": "RESTRICTED_QUERIER"}
@@ -35,11 +33,15 @@ class State(NamedTuple):
     :param connection: as the API has it, or None where there is no live one.
     :param settings: what the record has, by option.
     :param password: whether the password ``fits`` the record, ``differs``, or is ``unknown``.
+    :param hanging: what hangs on it, where it is to be replaced.
+    :param successor: id of the new connection, where an earlier run was cut off while it replaced this one.
     """
 
     connection: dict[str, Any] | None
     settings: Mapping[str, Any] = {}
     password: str = "unknown"
+    hanging: replacement.Hanging | None = None
+    successor: str | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class Connection(OmniResource):
         self.id = check_id(params["connection_id"])
         self.label = f"connection {params['name'] or self.id}"
         self.record: record.Record | None = None
+        self.replaced: str | None = None
+        self._replacing: State | None = None
         self._archived: list[str] = []
         self._created = self._password_sent = self._renamed = False
         if not params["name"] and (self.id is None or params["state"] == "present"):
@@ -86,8 +90,26 @@ class Connection(OmniResource):
                 connection = self._find()
         if connection is None:
             return State(None)
-        kept = self._record_of(connection)
-        return State(connection, dict(kept.settings), self._fits(kept)) if kept else State(connection)
+        state, kept = State(connection), self._record_of(connection)
+        if kept:
+            state = State(connection, dict(kept.settings), self._fits(kept))
+        if self.params["state"] == "present" and self.params["on_immutable_change"] == "replace":
+            state = self._read_to_replace(state)
+        return state
+
+    def _read_to_replace(self, state: State) -> State:
+        """``state`` with what it takes to replace the connection, where that is to be."""
+        connection = state.connection
+        assert connection is not None
+        self._check_identity(connection, "dialect", "name")
+        if self.record and self.record.successor and identified(self.client, self.record.successor):
+            state = state._replace(successor=self.record.successor)
+        if state.successor or self._differing(state):
+            state = state._replace(
+                hanging=replacement.read(self.client, connection, self.record.serves if self.record else {})
+            )
+        self._replacing = state
+        return state
 
     def _find(self) -> dict[str, Any] | None:
         """The connection as the API has it, or None where there is no live one."""
@@ -96,7 +118,17 @@ class Connection(OmniResource):
         name = self.params["name"]
         found = known(self.client, "name", name)
         self._archived = sorted(one["id"] for one in found if one.get("deletedAt"))
-        return only(self.client, [one for one in found if not one.get("deletedAt")], name)
+        live = [one for one in found if not one.get("deletedAt")]
+        return self._half_replaced(live) or only(self.client, live, name)
+
+    def _half_replaced(self, live: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+        """The one of ``live`` that another of them was made to replace, by a run that was cut off."""
+        if len(live) > 1 and self.params["on_immutable_change"] == "replace":
+            for one in live:
+                kept = self._record_of(one)
+                if kept and kept.successor in [other["id"] for other in live]:
+                    return one
+        return None
 
     def _record_of(self, connection: Mapping[str, Any]) -> record.Record | None:
         """The record of ``connection``; None where none is kept."""
@@ -112,7 +144,7 @@ class Connection(OmniResource):
         return {True: "fits", False: "differs", None: "unknown"}[kept.fits(self.params["password"])]
 
     def require(self, state: State) -> None:
-        if state.connection is None:
+        if state.connection is None or state.hanging:
             self.client.require_admin(f"Creating {self.label} at {self.client.root}")
 
     def plan(self, state: State) -> list[Change]:
@@ -122,6 +154,8 @@ class Connection(OmniResource):
         if connection is None:
             return self._plan_create()
         self._check_identity(connection, "dialect", "name")
+        if state.hanging:
+            return self._plan_replace(connection, state.hanging, state.successor)
         return self._plan_settings(connection, state) + self._plan_patch(connection, state)
 
     def _check_identity(self, connection: Mapping[str, Any], *fields: str) -> None:
@@ -141,10 +175,13 @@ class Connection(OmniResource):
         if connection is None:
             return []
         self._check_identity(connection, "dialect", *(["name"] if self.params["name"] else []))
+        return [self._delete(connection)]
+
+    def _delete(self, connection: Mapping[str, Any]) -> Change:
         request = Request("DELETE", f"{CONNECTIONS}/{connection['id']}")
         before = {"in Omni": connection["id"], "database": connection["database"]}
         after = {"in the trash, with its models and content": connection["id"]}
-        return [self._change(request, before, after)]
+        return self._change(request, before, after)
 
     def _plan_create(self) -> list[Change]:
         if self.params["connection_id"] is not None:
@@ -154,6 +191,9 @@ class Connection(OmniResource):
                 "Correct connection_id; without it, a connection of that name is created.",
                 connection_id=self.id,
             )
+        return [self._create(self.params["base_role"])]
+
+    def _create(self, base_role: str | None) -> Change:
         if self.params["password"] is None:
             raise InvalidInput(
                 f"Creating {self.label}", "it does not exist yet, and no password was given", "Set password."
@@ -163,11 +203,20 @@ class Connection(OmniResource):
             del values["include_schemas"]
         else:
             values["include_schemas"] = ",".join(values["include_schemas"])
-        if self.params["base_role"] is not None:
-            values["base_role"] = self.params["base_role"]
+        if base_role is not None:
+            values["base_role"] = base_role
         body = {"dialect": "postgres", **{_field(option): value for option, value in values.items()}}
         body[PASSWORD] = self.params["password"]
-        return [self._change(Request("POST", CONNECTIONS, body), {}, {**values, "password": MASK})]
+        return self._change(Request("POST", CONNECTIONS, body), {}, {**values, "password": MASK})
+
+    def _plan_replace(
+        self, connection: Mapping[str, Any], hanging: replacement.Hanging, successor: str | None
+    ) -> list[Change]:
+        """The new connection first, then what hung on the old one, and the end of that last."""
+        create = self._create(self.params["base_role"] or connection["baseRole"])
+        carriers = replacement.carriers(self.params, connection["id"], hanging, successor)
+        carried = [change for one in carriers for change in one.resource.plan(one.without)]
+        return [*([] if successor else [create]), *carried, self._delete(connection)]
 
     def _change(self, payload: Any, before: Mapping[str, Any], after: Mapping[str, Any]) -> Change:
         lines = [{f"{self.label}: {what}": side[what] for what in side} for side in (before, after)]
@@ -193,7 +242,8 @@ class Connection(OmniResource):
                 differing,
                 "and Omni's API cannot change that",
                 f"Edit it in Omni ({self._page()}), then run with on_immutable_change: accept if it is a setting "
-                "that only the record has. Or leave it as it is with warn. Or give the new connection another name.",
+                "that only the record has. Or leave it as it is with warn. Or have a new connection made with replace, "
+                f"which sends {connection['id']}, with its models and dashboards, to Omni's trash.",
             )
         return []
 
@@ -252,6 +302,9 @@ class Connection(OmniResource):
         return [self._change(request, before, after)]
 
     def apply(self, changes: Sequence[Change]) -> Iterator[Change]:
+        if self._replacing and self._replacing.hanging:
+            yield from self._replace(changes, self._replacing, self._replacing.hanging)
+            return
         for change in changes:
             if isinstance(change.payload, Accepted):
                 if self._note(change.payload.settings):
@@ -262,7 +315,7 @@ class Connection(OmniResource):
 
     def _apply(self, change: Change) -> None:
         request: Request = change.payload
-        if self.record and self.record.password and PASSWORD in request.body:
+        if self.record and self.record.password and request.method == "PATCH" and PASSWORD in request.body:
             # An answer that is lost must not leave the record with a password that Omni has no more.
             self.record.set_password(None)
             self.record.save()
@@ -284,6 +337,47 @@ class Connection(OmniResource):
             if self.record:
                 self.record.remove()
         self._password_sent = self._password_sent or PASSWORD in request.body
+
+    def _replace(
+        self, changes: Sequence[Change], state: State, hanging: replacement.Hanging
+    ) -> Iterator[Change]:
+        assert state.connection is not None
+        old, kept = state.connection["id"], self.record
+        self.id = new = state.successor
+        if new is None:
+            self._apply(changes[0])
+            new = self.id
+            if kept:
+                # So that another run can go on where this one ends.
+                kept.successor = new
+                kept.serves = {base["id"]: values for base, values in hanging.bases}
+                kept.save()
+            yield changes[0]
+        for carrier in replacement.carriers(self.params, old, hanging, new):
+            yield from replacement.carry(carrier.resource, self.client)
+        self._delete_replaced(changes[-1].payload, old)
+        if kept:
+            kept.remove()
+        self.replaced, self._replacing = old, None
+        yield changes[-1]
+
+    def _delete_replaced(self, request: Request, old: str) -> None:
+        for _ in range(ATTEMPTS):
+            try:
+                self.client.write(request)
+                return
+            except Moved:
+                pass
+            except Refused as refused:
+                if refused.detail["status"] not in (404, 405, 410) or identified(self.client, old):
+                    raise
+            if identified(self.client, old) is None:
+                return
+        raise NotConverged(
+            f"Deleting connection {old} at {self.client.root}",
+            f"it is still there, beside {self.id} that replaces it",
+            f"Delete it in Omni ({self._page()}), or run again.",
+        )
 
     def _explained(self, request: Request, refused: Refused) -> Exception:
         """What a refusal calls for: another try, or a person."""
@@ -331,6 +425,8 @@ class Connection(OmniResource):
             result["password"] = self._password(state)
         if self.record and self.record.unwritten:
             result["record"] = {"path": self.record.path, "content": self.record.text()}
+        if self.replaced:
+            result["replaced"] = self.replaced
         if requests and self.params["state"] == "absent":
             result["msg"] = f"Deleting {self.label} sends it to Omni's trash, with its models and content."
         return result
@@ -369,6 +465,8 @@ class Connection(OmniResource):
         differing = self._differing(state)
         if differing and self.params["on_immutable_change"] == "warn":
             warnings.append(f"Of {self.label}, {_told(differing)}, and Omni's API cannot change that.")
+        if state.hanging and state.hanging.disabled:
+            warnings.append(f"Disabled refresh schedules of {self.label} are not carried over.")
         if self._password(state)["state"] == "differs":
             warnings.append(
                 f"The password of {self.label} differs from the one that Omni was last given; "
@@ -377,120 +475,11 @@ class Connection(OmniResource):
         return warnings
 
 
-def check_id(value: str | None) -> str | None:
-    """``value`` as the API writes ids.
-
-    :raises InvalidInput: it is no UUID.
-    """
-    if value is None:
-        return None
-    try:
-        return str(uuid.UUID(value))
-    except ValueError:
-        raise InvalidInput(
-            "Reading connection_id",
-            f"{value!r} is no id",
-            "Omni's ids are UUIDs; omni_connection_info shows them.",
-        ) from None
-
-
-def listed(client: Client, name: str | None = None, archived: bool = False) -> list[dict[str, Any]]:
-    """The connections whose names contain ``name``, whatever the case; live ones unless ``archived``."""
-    # Those in the trash are always asked for, so that there is one list for all who look.
-    query = {"includeDeleted": "true", **({} if name is None else {"name": name})}
-    answer = client.get(CONNECTIONS, query)
-    return [_record(client, one) for one in _list(client, answer) if archived or not one.get("deletedAt")]
-
-
-def find(client: Client, connection_id: str, archived: bool = False) -> dict[str, Any] | None:
-    """The connection of that id, or None; a live one unless ``archived``."""
-    try:
-        answer = client.get(f"{CONNECTIONS}/{connection_id}")
-    except Refused as refused:
-        if refused.detail["status"] not in (404, 405, 410):
-            raise
-        # Older instances have no such route.
-        found = [one for one in listed(client, archived=archived) if one["id"] == connection_id]
-        return found[0] if found else None
-    record = _record(client, answer.get("connection", answer))
-    return record if archived or not record.get("deletedAt") else None
-
-
-def known(client: Client, field: str, value: str) -> list[dict[str, Any]]:
-    """The connections whose ``field`` (id or name) is ``value``, archived ones too, as the run knows them."""
-
-    def few() -> list[dict[str, Any]]:
-        if field == "name":
-            return listed(client, value, archived=True)
-        one = find(client, value, archived=True)
-        return [one] if one else []
-
-    return client.shared.records("connections", field, value, few, lambda: listed(client, archived=True))
-
-
-def identified(client: Client, connection_id: str) -> dict[str, Any] | None:
-    """The live connection of that id, or None."""
-    found = known(client, "id", connection_id)
-    return next((one for one in found if not one.get("deletedAt")), None)
-
-
-def named(client: Client, name: str) -> dict[str, Any] | None:
-    """The live connection of exactly that name, or None.
-
-    :raises Conflict: there are several.
-    """
-    return only(client, [one for one in known(client, "name", name) if not one.get("deletedAt")], name)
-
-
-def only(client: Client, found: Sequence[dict[str, Any]], name: str) -> dict[str, Any] | None:
-    """The one connection of those ``found`` by ``name``, or None.
-
-    :raises Conflict: there are several.
-    """
-    if len(found) > 1:
-        ids = sorted(one["id"] for one in found)
-        raise Conflict(
-            f"Finding connection {name} at {client.root}",
-            f"there are {len(ids)} of that name: {', '.join(ids)}",
-            "Choose one by its id (connection_id), or delete those that nobody needs.",
-            ids=ids,
-        )
-    return found[0] if found else None
-
-
-def _list(client: Client, answer: Mapping[str, Any]) -> list[Any]:
-    found = answer.get("connections")
-    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-        raise _strange(client, "no list of connections")
-    return found
-
-
-def _record(client: Client, record: Any) -> dict[str, Any]:
-    """``record`` with every field that the plan looks at."""
-    if not isinstance(record, dict) or not all(isinstance(record.get(key), str) for key in ("id", "name")):
-        raise _strange(client, "a connection without id or name")
-    shown = {re.sub("^(userAttribute.*For)Connections", r"\1Connection", key): record[key] for key in record}
-    return {**dict.fromkeys(("dialect", "database", "defaultSchema", "baseRole")), **shown}
-
-
-def _strange(client: Client, what: str) -> Unreachable:
-    return Unreachable(
-        f"Reading connections at {client.root}",
-        f"it answered {what}",
-        "Check that api_url is your Omni instance.",
-    )
-
-
 def _field(option: str) -> str:
     """The API's field of an option."""
     if option == "password":
         return PASSWORD
     return re.sub(r"_([a-z])", lambda found: found[1].upper(), option)
-
-
-def snake_case(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A record of the API with its fields spelled as Ansible's users spell them."""
-    return {re.sub("(?=[A-Z])", "_", key).lower(): value for key, value in record.items()}
 
 
 def _shown(connection: Mapping[str, Any]) -> dict[str, Any]:
@@ -534,7 +523,11 @@ DEFINITION = Definition(
             "choices": ["on_create", "always"],
             "no_log": False,
         },
-        "on_immutable_change": {"type": "str", "default": "fail", "choices": ["fail", "warn", "accept"]},
+        "on_immutable_change": {
+            "type": "str",
+            "default": "fail",
+            "choices": ["fail", "warn", "accept", "replace"],
+        },
         "record_path": {"type": "path"},
         "record_password": {"type": "bool", "default": True, "no_log": False},
         "state": {"type": "str", "default": "present", "choices": ["present", "absent"]},

@@ -14,7 +14,7 @@ from .._converge import Change
 from .._definition import Definition
 from .._errors import Conflict, ConnectError, InvalidInput, Moved, Refused
 from .client import LIBRARY, OPTIONS, Client, OmniResource, Request
-from .connection import CONNECTIONS, identified, named
+from .lookup import CONNECTIONS, identified, named
 from .of_connection import NEW, missing, records
 
 ENVIRONMENTS = "/api/v1/connection-environments"
@@ -77,7 +77,7 @@ class Environments(OmniResource):
             self._unlisted = True
             return self._known
         return {
-            one["connectionId"]: Link(one["id"], _texts(one.get("userAttributeValues")))
+            one["connectionId"]: Link(one["id"], texts(one.get("userAttributeValues")))
             for one in found
             if one["baseConnectionId"] == base
         }
@@ -185,7 +185,7 @@ class Environments(OmniResource):
         """Where environments cannot be listed, making one tells that it is there, and no more."""
         there = self._unlisted and request.method == "POST" and "not valid for this" in refused.said
         if there:
-            self._unknown.update(_texts(request.body["environmentConnectionIds"]))
+            self._unknown.update(texts(request.body["environmentConnectionIds"]))
         return there
 
     def _understood(self, request: Request, refused: Refused) -> ConnectError:
@@ -204,7 +204,7 @@ class Environments(OmniResource):
             self._known[id] = Link(one["id"], [])
         for id, link in self._known.items():
             if request.path == f"{ENVIRONMENTS}/{link.id}":
-                self._known[id] = Link(link.id, _texts(request.body["userAttributeValues"]))
+                self._known[id] = Link(link.id, texts(request.body["userAttributeValues"]))
 
     def learned(self, state: State, done: Sequence[Change]) -> dict[str, Any]:
         unverifiable = [name for name, one in state.connections.items() if one and one["id"] in self._unknown]
@@ -261,10 +261,10 @@ def links(client: Client) -> list[dict[str, Any]] | None:
 def attribute_of(connection: Mapping[str, Any]) -> tuple[str | None, list[str]]:
     """The user attribute that chooses an environment, and the values that ``connection`` itself serves."""
     name = next((connection[field] for field in ATTRIBUTE if connection.get(field)), None)
-    return name, _texts(connection.get("userAttributeValuesForDefaultEnvironment"))
+    return name, texts(connection.get("userAttributeValuesForDefaultEnvironment"))
 
 
-def _texts(value: Any) -> list[str]:
+def texts(value: Any) -> list[str]:
     """A list as the API gives it: as such, as text with commas, or not at all."""
     if isinstance(value, str):
         return [one.strip() for one in value.split(",") if one.strip()]

@@ -12,7 +12,7 @@ from typing import Any
 from .._converge import Change
 from .._errors import InvalidInput, Moved, Prerequisite, Refused, Unreachable
 from .client import OPTIONS, Client, OmniResource
-from .connection import check_id, identified, named
+from .lookup import check_id, identified, named
 
 #: Stands for an id that Omni has yet to give, in check mode.
 NEW = "<new id>"

@@ -49,6 +49,10 @@ class Record:
         self.about = {"format": FORMAT, **about}
         self.settings: dict[str, Any] = {}
         self.password: str | None = None
+        #: id of the connection that is to replace this one, and the values that it has to serve, by the base
+        #: connections that this one may be no environment of any more
+        self.successor: str | None = None
+        self.serves: dict[str, list[str]] = {}
         #: why the file could not be read, or was not written
         self.unread = self.unwritten = ""
         self._stored: str | None = None
@@ -77,6 +81,9 @@ class Record:
             return
         if isinstance(found.get("settings"), dict):
             self.settings = found["settings"]
+        if isinstance(found.get("successor"), str):
+            self.successor = found["successor"]
+            self.serves = found["serves"] if isinstance(found.get("serves"), dict) else {}
         if isinstance(found.get("password"), str):
             self.password = found["password"]
 
@@ -85,6 +92,8 @@ class Record:
         record = {**self.about, "settings": self.settings}
         if self.password:
             record["password"] = self.password
+        if self.successor:
+            record.update(successor=self.successor, serves=self.serves)
         return HEAD + yaml.safe_dump(record, sort_keys=False, allow_unicode=True, width=1000)
 
     def save(self) -> bool:

@@ -14,7 +14,7 @@ from .._definition import Definition
 from .._errors import ConnectError, InvalidInput, Prerequisite, Refused
 from . import cron
 from .client import LIBRARY, Client, Request
-from .connection import CONNECTIONS, snake_case
+from .lookup import CONNECTIONS, snake_case
 from .of_connection import NEW, RULES, TARGET, OfConnection, records
 from .settings import check_timezone
 

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,142 +14,63 @@ from .. import _schemas
 from .._converge import Change, listed
 from .._definition import Definition
 from .._errors import InvalidInput, Prerequisite, Refused
+from .grants_sql import PLACES, RELATIONS
 from .session import LIBRARY, OPTIONS, Names, PostgresResource, Statement, check_name, check_role
 
-#: How many relations one GRANT names. Postgres 18 locks each of them until the commit.
+#: How many relations one statement names. Postgres 18 locks each of them until the commit.
 CHUNK = 500
 
-#: What the role has, and what the login can give, on the database and on each schema of the users'.
-#: A NULL oid (no such role) matches no entry of an ACL.
-PLACES = """
-WITH role AS (SELECT (SELECT oid FROM pg_roles WHERE rolname = %(role)s) AS oid)
-SELECT NULL AS schema, current_database() AS database, role.oid AS role,
-       EXISTS (SELECT FROM aclexplode(datacl) WHERE grantee = role.oid AND privilege_type = 'CONNECT')
-           OR datdba = role.oid AS granted,
-       role.oid IS NOT NULL AND has_database_privilege(role.oid, d.oid, 'CONNECT') AS held,
-       has_database_privilege(d.oid, 'CONNECT WITH GRANT OPTION') AS grantable,
-       pg_get_userbyid(datdba) AS owner
-FROM pg_database AS d, role WHERE datname = current_database()
-UNION ALL
-SELECT nspname, NULL, NULL,
-       EXISTS (SELECT FROM aclexplode(nspacl) WHERE grantee = role.oid AND privilege_type = 'USAGE')
-           OR nspowner = role.oid,
-       role.oid IS NOT NULL AND has_schema_privilege(role.oid, n.oid, 'USAGE'),
-       has_schema_privilege(n.oid, 'USAGE WITH GRANT OPTION'),
-       pg_get_userbyid(nspowner)
-FROM pg_namespace AS n, role
-WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
-  AND NOT EXISTS (SELECT FROM pg_depend
-                  WHERE classid = 'pg_namespace'::regclass AND objid = n.oid AND deptype = 'e')
-ORDER BY 1 NULLS FIRST
-"""
-
-#: In one row: the relations that lack SELECT, how many there are, and the default privileges that
-#: lack. The prefilter on relacl finds a grant by the owner without unpacking the list.
-RELATIONS = """
-WITH role AS (SELECT (SELECT oid FROM pg_roles WHERE rolname = %(role)s) AS oid),
-space AS (
-    SELECT oid, nspname, nspowner,
-           -- Where nobody chose an owner for public, the database's owner is who makes tables in it.
-           nspname = 'public' AND nspowner = 10 OR pg_get_userbyid(nspowner) = 'pg_database_owner' AS nobodys
-    FROM pg_namespace WHERE nspname = ANY (%(schemas)s::text[])),
-relation AS MATERIALIZED (
-    SELECT c.oid, relname, relkind, relowner, relacl, nspname, relnamespace
-    FROM pg_class AS c JOIN space ON space.oid = relnamespace
-    WHERE relkind = ANY (%(kinds)s::text[])
-      AND NOT EXISTS (SELECT FROM pg_depend
-                      WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e')),
-missing AS MATERIALIZED (
-    SELECT relation.* FROM relation, role
-    WHERE role.oid IS NULL OR relowner <> role.oid
-      AND NOT coalesce(relacl @> makeaclitem(role.oid, relowner, 'SELECT', false), false)
-      AND NOT EXISTS (SELECT FROM aclexplode(relacl)
-                      WHERE grantee = role.oid AND privilege_type = 'SELECT')),
-creator AS (
-    SELECT space.nspname, space.oid AS schema, owner.oid, owner.rolname
-    FROM (SELECT relnamespace AS schema, relowner AS owner FROM relation
-          UNION SELECT space.oid, CASE WHEN nobodys THEN datdba ELSE nspowner END
-          FROM space, pg_database WHERE datname = current_database()
-          ) AS candidate
-    JOIN space ON space.oid = candidate.schema JOIN pg_roles AS owner ON owner.oid = candidate.owner
-    WHERE %(creators)s::text[] IS NULL AND owner.rolname !~ '^pg_' AND owner.rolname <> %(role)s
-    UNION
-    SELECT space.nspname, space.oid, owner.oid, owner.rolname FROM space, pg_roles AS owner
-    WHERE owner.rolname = ANY (%(creators)s::text[]) AND owner.rolname <> %(role)s),
-later AS (
-    SELECT nspname, rolname, kind,
-           pg_has_role(creator.oid, CASE WHEN current_setting('server_version_num')::int >= 160000
-                                         THEN 'USAGE' ELSE 'MEMBER' END) AS grantable
-    FROM creator, role, unnest(%(later)s::text[]) AS kind
-    WHERE NOT EXISTS (
-        SELECT FROM pg_default_acl, aclexplode(defaclacl)
-        WHERE defaclrole = creator.oid AND defaclnamespace IN (0, creator.schema)
-          AND defaclobjtype = kind AND grantee = role.oid AND privilege_type = 'SELECT'))
-SELECT (SELECT count(*) FROM relation) AS relations,
-       (SELECT coalesce(json_agg(json_build_array(
-            nspname, relname, relkind = 'S', pg_get_userbyid(relowner),
-            has_table_privilege(missing.oid, 'SELECT WITH GRANT OPTION'),
-            role.oid IS NOT NULL AND has_table_privilege(role.oid, missing.oid, 'SELECT')
-        ) ORDER BY nspname COLLATE "C", relname COLLATE "C"), '[]') FROM missing, role) AS missing,
-       (SELECT coalesce(json_agg(json_build_array(rolname, nspname, kind, grantable)
-            ORDER BY rolname COLLATE "C", nspname COLLATE "C", kind DESC), '[]') FROM later) AS later,
-       (SELECT coalesce(array_agg(name), '{}') FROM unnest(%(creators)s::text[]) AS name
-        WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name)) AS unknown
-"""
-
-KINDS = {"r": "TABLES", "S": "SEQUENCES"}
+#: What default privileges are for, by its letter in the catalog.
+LATER = {"r": "TABLES", "S": "SEQUENCES", "n": "SCHEMAS"}
 
 
 @dataclass(frozen=True)
-class Place:
-    """The database or a schema: whether the role was granted its privilege there, has it in any way,
-    and whether the login could grant it."""
+class Right:
+    """A privilege on one thing, which lacks or is too much.
 
-    name: str
+    ``kind`` is DATABASE, SCHEMA, TABLE (which views are too) or SEQUENCE, and ``owner`` who can change
+    it. Or it is TABLES, SEQUENCES or SCHEMAS: what ``owner`` makes later in the schema that is ``name``,
+    () for any. ``able`` says whether this login can. ``columns`` are those of the table on which it is
+    held too.
+    """
+
+    kind: str
+    name: tuple[str, ...]
+    privilege: str
     owner: str
-    granted: bool
-    held: bool
-    grantable: bool
+    able: bool
+    columns: tuple[str, ...] = ()
 
-
-@dataclass(frozen=True)
-class Relation:
-    """A table, view, materialized view or foreign table, or a sequence, that the role was not granted."""
-
-    schema: str
-    name: str
-    sequence: bool
-    owner: str
-    grantable: bool
-    held: bool
+    @property
+    def later(self) -> bool:
+        return self.kind in LATER.values()
 
     def __str__(self) -> str:
-        return f"{self.schema}.{self.name}"
-
-
-@dataclass(frozen=True)
-class Later:
-    """Default privileges that lack: what ``creator`` makes in ``schema`` will not be readable."""
-
-    creator: str
-    schema: str
-    kind: str
-    grantable: bool
+        if self.later:
+            where = f"in schema {self.name[0]}" if self.name else "in any schema"
+            return f"{self.privilege} on later {self.kind.lower()} of {self.owner} {where}"
+        return f"{self.privilege} on {self.kind.lower()} {'.'.join(self.name)}"
 
 
 @dataclass(frozen=True)
 class State:
-    """What there is to grant, and what of it is missing."""
+    """What there is, and how it differs from what is wanted.
+
+    ``wanted`` counts the privileges that are wanted. ``of_public`` holds what every role may do in the
+    database and the schemas beyond them.
+    """
 
     role_exists: bool
-    database: Place
-    schemas: tuple[Place, ...]
+    database: str
+    schemas: tuple[str, ...]
     absent_schemas: tuple[str, ...]
     unmatched: tuple[str, ...]
-    relations: int
-    missing: tuple[Relation, ...]
-    later: tuple[Later, ...]
     unknown_creators: tuple[str, ...]
+    relations: int
+    wanted: int
+    missing: tuple[Right, ...]
+    excess: tuple[Right, ...]
+    of_public: tuple[str, ...]
 
 
 class Grants(PostgresResource):
@@ -159,9 +80,11 @@ class Grants(PostgresResource):
         super().__init__(params)
         self.role = check_role(params["role"], "role")
         self.patterns = list(params["schemas"])
+        self.excluded = list(params["exclude_schemas"])
         _schemas.check(self.patterns)
-        for name in (*self.patterns, *params["exclude_schemas"]):
-            check_name(name, "schemas")
+        for option, names in (("schemas", self.patterns), ("exclude_schemas", self.excluded)):
+            for name in names:
+                check_name(name, option)
         wanted = params["default_privileges_for"]
         if len(wanted) > 1 and {"auto", "none"} & set(wanted):
             raise InvalidInput(
@@ -169,30 +92,104 @@ class Grants(PostgresResource):
                 "auto and none stand alone",
                 "Use one of them, or a list of roles.",
             )
+        self.absent = params["state"] == "absent"
+        self.exclusive = params["exclusive"] and not self.absent
+        self.effective = params["mode"] == "effective"
         self.later = [] if wanted == ["none"] else ["r", "S"] if params["sequences"] else ["r"]
         self.creators = None if wanted in (["auto"], ["none"]) else wanted
 
     def read(self) -> State:
-        kinds = ["r", "p", "v", "m", "f"] + (["S"] if self.params["sequences"] else [])
         with self.session.transaction():
-            database, *others = self.session.rows(PLACES, {"role": self.role})
-            spaces = {row["schema"]: row for row in others}
-            chosen = _schemas.choose(spaces, self.patterns, self.params["exclude_schemas"])
-            values = {"role": self.role, "schemas": chosen, "kinds": kinds}
-            (row,) = self.session.rows(RELATIONS, {**values, "creators": self.creators, "later": self.later})
+            places = self.session.rows(PLACES, {"role": self.role})
+            spaces = [place["name"] for place in places if place["kind"] == "SCHEMA"]
+            chosen = _schemas.choose(spaces, self.patterns, self.excluded)
+            # What is excluded is not looked at: Omni's uploads may be there.
+            others = _schemas.choose(spaces, ["*"], [*self.excluded, *chosen]) if self.exclusive else []
+            values = {
+                "role": self.role,
+                "schemas": chosen,
+                "others": others,
+                "kinds": ["r", "p", "v", "m", "f"] + (["S"] if self.params["sequences"] else []),
+                "creators": self.creators,
+                "later": self.later,
+                "absent": self.absent,
+                "exclusive": self.exclusive,
+                "effective": self.effective,
+            }
+            (row,) = self.session.rows(RELATIONS, values)
+        meant = [place for place in places if place["kind"] == "DATABASE" or place["name"] in chosen]
+        rest = [place for place in places if place["kind"] == "SCHEMA" and place["name"] in others]
         return State(
-            role_exists=database["role"] is not None,
-            database=_place(database["database"], database),
-            schemas=tuple(_place(name, spaces[name]) for name in chosen),
+            role_exists=places[0]["role_exists"],
+            database=places[0]["name"],
+            schemas=tuple(chosen),
             absent_schemas=tuple(_schemas.absent(spaces, self.patterns)),
-            unmatched=tuple(_schemas.unmatched(spaces, self.patterns)),
-            relations=row["relations"],
-            missing=tuple(Relation(*found) for found in row["missing"]),
-            later=tuple(Later(*found) for found in row["later"]),
+            unmatched=tuple(_schemas.unmatched(spaces, [*self.patterns, *self.excluded])),
             unknown_creators=tuple(row["unknown"]),
+            relations=row["relations"],
+            wanted=len(meant) + row["relations"] + row["later"],
+            missing=(*self._missing(meant), *_rights(row["missing"]), *_rights(row["missing_later"])),
+            # What is made later comes first: else a table made meanwhile would keep what it got.
+            excess=(
+                *_rights(row["excess_later"]),
+                *_rights(row["excess"]),
+                *self._excess(rest, wanted=False),
+                *self._excess(meant, wanted=True),
+            ),
+            of_public=tuple(
+                f"{privilege} on {place['kind'].lower()} {place['name']}"
+                for place in meant
+                for privilege in place["of_public"]
+                if self.absent or privilege != place["privilege"]
+            ),
         )
 
+    def _missing(self, places: Sequence[Mapping[str, Any]]) -> list[Right]:
+        """What lacks on the database and the schemas, and is not held in another way that will do."""
+        return [
+            Right(place["kind"], (place["name"],), place["privilege"], place["owner"], place["able"])
+            for place in places
+            if not (self.absent or place["granted"])
+            and (not place["held"] or (place["able"] and not self.effective))
+        ]
+
+    def _excess(self, places: Sequence[Mapping[str, Any]], wanted: bool) -> list[Right]:
+        """What the role was granted on the database and the schemas, and is to lose."""
+        found = []
+        for place in places:
+            for privilege, grantable, grantor, able in place["grants"]:
+                given = wanted and privilege == place["privilege"]
+                if self.exclusive and given and grantable:
+                    privilege = f"GRANT OPTION FOR {privilege}"
+                elif not (given if self.absent else self.exclusive and not given):
+                    continue
+                found.append(Right(place["kind"], (place["name"],), privilege, grantor, able))
+        return found
+
     def plan(self, state: State) -> list[Change]:
+        if not self.absent:
+            self._refuse_what_is_not_there(state)
+        unmanageable = self._unmanageable(state)
+        if unmanageable["count"] and self.params["on_unmanageable"] == "fail":
+            first = unmanageable["items"][0]
+            raise Refused(
+                f"Setting the privileges of role {self.role} in {self.session.where}",
+                f"this login cannot manage {unmanageable['count']} of them, first {first['what']}: {first['reason']}",
+                f"Somebody who can should run: {first['statement']}; or set on_unmanageable to warn to do the rest.",
+                unmanageable=unmanageable["items"],
+            )
+        changes = []
+        for rights in _together(right for right in state.missing if right.able):
+            lines = [str(right) for right in rights]
+            statement = self._statement("GRANT", rights)
+            changes.append(Change(statement, dict.fromkeys(lines), dict.fromkeys(lines, "granted")))
+        for rights in _together(right for right in state.excess if right.able):
+            lines = [line for right in rights for line in self._lost(right)]
+            statement = self._statement("REVOKE", rights)
+            changes.append(Change(statement, dict.fromkeys(lines, "granted"), dict.fromkeys(lines)))
+        return changes
+
+    def _refuse_what_is_not_there(self, state: State) -> None:
         if state.absent_schemas:
             raise Prerequisite(
                 f"Reading the schemas of {self.session.where}",
@@ -204,88 +201,49 @@ class Grants(PostgresResource):
             raise Prerequisite(
                 "Reading default_privileges_for", f"there is no role {', '.join(state.unknown_creators)}"
             )
-        self._refuse_unmanageable(state)
-        role = (self.role,)
-        changes = []
-        if _can_give(state.database):
-            statement = Statement("GRANT CONNECT ON DATABASE {} TO {}", ((state.database.name,), role))
-            changes.append(_change(statement, f"CONNECT on database {state.database.name}"))
-        spaces = [place.name for place in state.schemas if _can_give(place)]
-        if spaces:
-            names = Names((name,) for name in spaces)
-            changes.append(
-                _change(
-                    Statement("GRANT USAGE ON SCHEMA {} TO {}", (names, role)),
-                    *(f"USAGE on schema {name}" for name in spaces),
-                )
-            )
-        for kind, sequence in (("TABLE", False), ("SEQUENCE", True)):
-            found = [item for item in state.missing if item.grantable and item.sequence is sequence]
-            for start in range(0, len(found), CHUNK):
-                chunk = found[start : start + CHUNK]
-                names = Names((item.schema, item.name) for item in chunk)
-                changes.append(
-                    _change(
-                        Statement(f"GRANT SELECT ON {kind} {{}} TO {{}}", (names, role)),
-                        *(f"SELECT on {kind.lower()} {item}" for item in chunk),
-                    )
-                )
-        for creator, kind, schemas in _by_creator(state.later):
-            names = Names((schema,) for schema in schemas)
-            statement = Statement(
-                f"ALTER DEFAULT PRIVILEGES FOR ROLE {{}} IN SCHEMA {{}} GRANT SELECT ON {KINDS[kind]} TO {{}}",
-                ((creator,), names, role),
-            )
-            what = KINDS[kind].lower()
-            changes.append(
-                _change(
-                    statement, *(f"SELECT on later {what} of {creator} in schema {name}" for name in schemas)
-                )
-            )
-        return changes
 
-    def _refuse_unmanageable(self, state: State) -> None:
-        found = self._unmanageable(state)
-        if found and self.params["on_unmanageable"] == "fail":
-            first = found[0]
-            raise Refused(
-                f"Granting in {self.session.where}",
-                f"this login cannot grant {len(found)} of what is missing, first {first['what']}, which "
-                f"belongs to {first['owner']}",
-                f"Somebody who can should run: {first['statement']}; "
-                "or set on_unmanageable to warn to grant the rest.",
-                unmanageable=found[: self.most or None],
-            )
+    def _lost(self, right: Right) -> list[str]:
+        """What a REVOKE takes: with a privilege on a table, the same one on its columns."""
+        if not right.columns or self.absent:
+            return [str(right)]
+        return [str(right), f"{right} ({', '.join(right.columns)})"]
 
-    def _unmanageable(self, state: State) -> list[dict[str, str]]:
-        """What is missing, and neither held in another way nor this login's to grant."""
-        role = (self.role,)
-        found = []
-        for place, privilege, kind in (
-            (state.database, "CONNECT", "DATABASE"),
-            *((schema, "USAGE", "SCHEMA") for schema in state.schemas),
-        ):
-            if not (place.granted or place.held or place.grantable):
-                statement = Statement(f"GRANT {privilege} ON {kind} {{}} TO {{}}", ((place.name,), role))
-                found.append((f"{privilege} on {kind.lower()} {place.name}", place.owner, statement))
-        for item in state.missing:
-            if not (item.grantable or item.held):
-                kind = "SEQUENCE" if item.sequence else "TABLE"
-                statement = Statement(
-                    f"GRANT SELECT ON {kind} {{}} TO {{}}", ((item.schema, item.name), role)
-                )
-                found.append((f"SELECT on {kind.lower()} {item}", item.owner, statement))
-        for creator, kind, schemas in _by_creator(state.later, grantable=False):
-            statement = Statement(
-                f"ALTER DEFAULT PRIVILEGES FOR ROLE {{}} IN SCHEMA {{}} GRANT SELECT ON {KINDS[kind]} TO {{}}",
-                ((creator,), Names((name,) for name in schemas), role),
-            )
-            what = f"SELECT on later {KINDS[kind].lower()} in {', '.join(schemas)}"
-            found.append((what, creator, statement))
-        return [
-            {"what": what, "owner": owner, "statement": self.session.text(statement)}
-            for what, owner, statement in found
+    def _statement(self, verb: str, rights: Sequence[Right]) -> Statement:
+        """One GRANT or REVOKE of rights that differ in nothing but the name."""
+        first, role = rights[0], (self.role,)
+        names = Names(right.name for right in rights)
+        to = "TO" if verb == "GRANT" else "FROM"
+        what = f"{verb} {first.privilege} ON {first.kind}"
+        if first.later:
+            creator = "ALTER DEFAULT PRIVILEGES FOR ROLE {}"
+            if first.name:
+                return Statement(f"{creator} IN SCHEMA {{}} {what} {to} {{}}", ((first.owner,), names, role))
+            return Statement(f"{creator} {what} {to} {{}}", ((first.owner,), role))
+        if first.columns and self.absent:
+            # What somebody granted on columns goes with the table's, and is given back.
+            again = "GRANT SELECT ({}) ON TABLE {} TO {}"
+            columns = Names((column,) for column in first.columns)
+            return Statement(f"{what} {{}} {to} {{}}; {again}", (names, role, columns, names, role))
+        return Statement(f"{what} {{}} {to} {{}}", (names, role))
+
+    def _unmanageable(self, state: State) -> dict[str, Any]:
+        """What this login can neither grant nor revoke, as the task returns it."""
+        found = [
+            (verb, rights)
+            for verb, all_rights in (("GRANT", state.missing), ("REVOKE", state.excess))
+            for rights in _together((right for right in all_rights if not right.able), one_by_one=True)
         ]
+        items = []
+        for verb, rights in found[: self.most or None]:
+            first = rights[0]
+            what = str(first)
+            if first.later and first.name:
+                schemas = ", ".join(right.name[0] for right in rights)
+                what = f"{first.privilege} on later {first.kind.lower()} in {schemas}"
+            statement = self.session.text(self._statement(verb, rights))
+            reason = _reason(verb, first)
+            items.append({"what": what, "owner": first.owner, "reason": reason, "statement": statement})
+        return {"count": len(found), "items": items, "truncated": len(items) < len(found)}
 
     def require(self, state: State) -> None:
         if not state.role_exists:
@@ -302,53 +260,67 @@ class Grants(PostgresResource):
             yield from super().apply([change])
 
     def learned(self, state: State, done: Sequence[Change]) -> dict[str, Any]:
-        most = self.most
+        granted = [line for change in done for line, value in change.after.items() if value]
+        revoked = [line for change in done for line, value in change.after.items() if not value]
         unmanageable = self._unmanageable(state)
         warnings = []
-        if unmanageable and self.params["on_unmanageable"] == "warn":
-            first = unmanageable[0]
+        if unmanageable["count"] and self.params["on_unmanageable"] == "warn":
+            first = unmanageable["items"][0]
             warnings.append(
-                f"This login cannot grant {len(unmanageable)} of what role {self.role} lacks in {self.session.where}, "
-                f"first {first['what']} of {first['owner']}. Somebody who can should run: {first['statement']}"
+                f"This login cannot manage {unmanageable['count']} of the privileges of role {self.role} in "
+                f"{self.session.where}, first {first['what']}: {first['reason']}. Somebody who can should run: "
+                f"{first['statement']}"
             )
         if state.unmatched:
             warnings.append(f"No schema matches {', '.join(state.unmatched)} in {self.session.where}.")
-        granted = [label for change in done for label in change.after]
+        if state.of_public and (self.exclusive or self.absent):
+            warnings.append(
+                f"In {self.session.where} every role has {', '.join(state.of_public)}, so role {self.role} has it too."
+            )
+        lacking = {str(right) for right in state.missing}
         return {
             "role": self.role,
-            "database": state.database.name,
-            "schemas": [place.name for place in state.schemas],
+            "database": state.database,
+            "schemas": list(state.schemas),
             "relations": state.relations,
-            "granted": listed(granted, most),
-            "unmanageable": {
-                "count": len(unmanageable),
-                "items": unmanageable[:most] if most else unmanageable,
-                "truncated": bool(most) and len(unmanageable) > most,
-            },
+            "already": 0 if self.absent else state.wanted - len(lacking.union(granted)),
+            "granted": listed(granted, self.most),
+            "revoked": listed(revoked, self.most),
+            "unmanageable": unmanageable,
+            "of_public": list(state.of_public),
             "unmatched": list(state.unmatched),
             "warnings": warnings,
         }
 
 
-def _place(name: str, row: Mapping[str, Any]) -> Place:
-    return Place(name, row["owner"], row["granted"], row["held"], row["grantable"])
+def _rights(rows: Sequence[Sequence[Any]]) -> list[Right]:
+    return [
+        Right(LATER.get(kind, kind), tuple(name), privilege, owner, bool(able), *map(tuple, columns))
+        for kind, name, privilege, owner, able, *columns in rows
+    ]
 
 
-def _can_give(place: Place) -> bool:
-    return place.grantable and not place.granted
+def _together(rights: Iterable[Right], one_by_one: bool = False) -> Iterator[list[Right]]:
+    """The rights statement by statement: what one can change, and at most CHUNK names in each.
+
+    ``one_by_one`` takes apart all but default privileges.
+    """
+    groups: dict[tuple[Any, ...], list[Right]] = {}
+    for right in rights:
+        apart = right if right.columns or (one_by_one and not right.later) else None
+        key = (right.kind, right.privilege, right.later and (right.owner, bool(right.name)), apart)
+        groups.setdefault(key, []).append(right)
+    for group in groups.values():
+        for start in range(0, len(group), CHUNK):
+            yield group[start : start + CHUNK]
 
 
-def _change(statement: Statement, *labels: str) -> Change:
-    return Change(statement, dict.fromkeys(labels), dict.fromkeys(labels, "granted"))
-
-
-def _by_creator(later: Sequence[Later], grantable: bool = True) -> list[tuple[str, str, list[str]]]:
-    """The default privileges that lack, as few statements: a creator, a kind, and the schemas."""
-    grouped: dict[tuple[str, str], list[str]] = {}
-    for item in later:
-        if item.grantable is grantable:
-            grouped.setdefault((item.creator, item.kind), []).append(item.schema)
-    return [(creator, kind, schemas) for (creator, kind), schemas in grouped.items()]
+def _reason(verb: str, right: Right) -> str:
+    if right.later:
+        return f"this login does not have the rights of role {right.owner}"
+    if verb == "REVOKE":
+        return f"role {right.owner} granted it, and only that role can take it back"
+    return f"it belongs to role {right.owner}, and this login has no grant option on it"
 
 
 DEFINITION = Definition(
@@ -361,6 +333,9 @@ DEFINITION = Definition(
         "sequences": {"type": "bool", "default": True},
         "default_privileges_for": {"type": "list", "elements": "str", "default": ["auto"]},
         "on_unmanageable": {"type": "str", "default": "warn", "choices": ["fail", "warn", "ignore"]},
+        "mode": {"type": "str", "default": "direct", "choices": ["direct", "effective"]},
+        "exclusive": {"type": "bool", "default": False},
+        "state": {"type": "str", "default": "present", "choices": ["present", "absent"]},
     },
     library=LIBRARY,
 )

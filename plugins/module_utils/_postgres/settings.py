@@ -30,7 +30,7 @@ def wanted(settings: Mapping[str, Any]) -> dict[str, list[str] | None]:
         if value is None:
             values[name] = None
         elif isinstance(value, list) and name in LISTS:
-            values[name] = [str(item) for item in value]
+            values[name] = [str(item) for item in value] or [""]
         elif isinstance(value, (list, dict)):
             raise InvalidInput(f"Reading settings: {given}", "it takes one value", "Give a text or a number.")
         else:
@@ -50,4 +50,5 @@ def stored(entries: Iterable[str]) -> dict[str, list[str]]:
 def _literals(name: str, value: str) -> list[str]:
     if name not in LISTS:
         return [value]
-    return [bare.lower() if bare else quoted.replace('""', '"') for quoted, bare in ITEM.findall(value)]
+    names = [bare.lower() if bare else quoted.replace('""', '"') for quoted, bare in ITEM.findall(value)]
+    return names or [""]

@@ -6,14 +6,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .._converge import MASK, Change
 from .._definition import Definition
-from .._errors import InvalidInput, Unreachable
-from . import scram
+from .._errors import InvalidInput, Prerequisite, Refused, Unreachable
+from . import scram, settings
+from .rights import lacking
+from .role_absent import AbsentRole
 from .session import (
     LIBRARY,
     OPTIONS,
@@ -21,31 +24,78 @@ from .session import (
     Secret,
     Session,
     Statement,
+    check_name,
     check_role,
     wrong_password,
 )
 
+#: One row, whether the role is there or not. A role that inherits nothing from a group counts as no member.
 ROLE = """
-SELECT rolcanlogin, rolsuper, rolvaliduntil <= now() AS expired,
+SELECT role.oid IS NOT NULL AS exists, rolcanlogin, rolsuper, rolconnlimit, rolconfig,
+       rolvaliduntil <= now() AS expired, rolvaliduntil::text AS valid_until,
+       coalesce(rolvaliduntil, 'infinity') <> wanted AS until_differs, until::text AS until,
+       CASE WHEN isfinite(until) THEN ceil(extract(epoch FROM until - now()) / 86400)::int END AS days_left,
+       shobj_description(role.oid, 'pg_authid') AS comment,
+       ARRAY(SELECT name FROM unnest(%(memberships)s::text[]) WITH ORDINALITY AS named (name, place)
+             LEFT JOIN pg_roles AS held ON held.rolname = name
+             WHERE NOT coalesce(pg_has_role(role.oid, held.oid, %(inherits)s), false)
+             ORDER BY place) AS unheld,
+       ARRAY(SELECT name FROM unnest(%(memberships)s::text[]) AS name
+             WHERE name NOT IN (SELECT rolname FROM pg_roles)) AS unknown,
+       ARRAY(SELECT nspname::text FROM pg_namespace
+             WHERE nspowner = role.oid OR EXISTS (
+                 SELECT FROM aclexplode(nspacl) WHERE grantee = role.oid AND privilege_type = 'CREATE')
+             ORDER BY 1) AS creates_in,
        has_table_privilege('pg_authid', 'SELECT') AS secrets_readable
-FROM (SELECT 1) AS one LEFT JOIN pg_roles ON rolname = %(name)s
+FROM (SELECT %(valid_until)s::timestamptz AS wanted) AS given
+     LEFT JOIN pg_roles AS role ON rolname = %(name)s
+     CROSS JOIN LATERAL (SELECT coalesce(wanted, rolvaliduntil) AS until) AS ends
 """
 STORED = "SELECT rolpassword FROM pg_authid WHERE rolname = %(name)s"
+
+#: A warning is due so many days before VALID UNTIL.
+DAYS = 14
+#: What a server says only to a login whose password was right, or that it did not ask for one.
+PAST_THE_PASSWORD = (
+    "too many connections for",
+    "permission denied for database",
+    "remaining connection slots",
+)
+#: No opinion of the server on a password: SQLSTATEs of locks, timeouts, rights and standbys.
+NOT_ABOUT_THE_PASSWORD = ("25006", "42501", "55P03", "57014")
 
 
 @dataclass(frozen=True)
 class State:
-    """The role as it is. ``password`` is fits, differs, unknown or not_checked, and ``how`` says why."""
+    """The role as it is.
+
+    ``password`` is fits, differs, unknown, set or not_checked, ``how`` says why, and ``algorithm`` is that of
+    the stored secret, None where it is not known. ``until_differs`` is whether valid_until has to be set;
+    ``until`` is what it will be, ``days_left`` days from now (None: it does not end). ``unheld`` are the
+    wanted memberships that are missing, ``unknown`` those of roles that are not there, and ``creates_in``
+    the schemas of this database that the role may make tables in.
+    """
 
     exists: bool
     can_login: bool = False
     superuser: bool = False
     password: str = "not_checked"
-    how: str = ""
+    how: str = "there is no role yet"
+    algorithm: str | None = None
+    connection_limit: int = -1
+    valid_until: str | None = None
+    until_differs: bool = False
+    until: str | None = None
+    days_left: int | None = None
+    comment: str = ""
+    settings: Mapping[str, list[str]] = field(default_factory=dict)
+    unheld: Sequence[str] = ()
+    unknown: Sequence[str] = ()
+    creates_in: Sequence[str] = ()
 
 
 class User(PostgresResource):
-    """One login role, and its password."""
+    """One login role, its password, and its attributes."""
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         super().__init__(params)
@@ -57,48 +107,113 @@ class User(PostgresResource):
                 "it is empty, or has a character that Postgres cannot keep",
                 "Choose another one.",
             )
-        self._verifier: Secret | None = None
+        self.plaintext = params["password_encryption"] == "plaintext"
+        limit = params["connection_limit"]
+        if limit is not None and not -1 <= limit < 2**31:
+            raise InvalidInput(
+                "Reading connection_limit", f"{limit} is out of range", "Choose -1 for no limit, 0 or more."
+            )
+        # No words such as now or tomorrow: they mean something else at each run.
+        if not re.fullmatch(r"infinity|\d{4,}-[^\0]*", params["valid_until"] or "infinity"):
+            raise _no_time(f"{params['valid_until']!r} is no point in time")
+        if "\0" in (params["comment"] or ""):
+            raise InvalidInput("Reading comment", "Postgres keeps no NUL", "Take it out.")
+        self.memberships = list(dict.fromkeys(params["memberships"]))
+        for group in self.memberships:
+            check_name(group, "memberships")
+            if group == self.name:
+                raise InvalidInput("Reading memberships", f"{group} is the role itself", "Leave it out.")
+        self.settings = settings.wanted(params["settings"])
+        if params["upload_schema"]:
+            self._refuse_read_only([params["upload_schema"]])
+        self._secret: Secret | None = None
         self._set = False
 
-    def read(self) -> State:
-        with self.session.transaction():
-            (row,) = self.session.rows(ROLE, {"name": self.name})
-            if row["rolcanlogin"] is None:
-                return State(exists=False)
-            stored = None
-            check = self.password is not None and not self._set
-            if check and row["secrets_readable"]:
-                stored = self.session.rows(STORED, {"name": self.name})[0]["rolpassword"]
-        password, how = "not_checked", "no password was given"
-        if self._set:
-            password, how = "set", "by this run"
-        elif check and row["secrets_readable"]:
-            fits = stored is not None and scram.fits(stored, self.password, self.name)
-            password, how = "fits" if fits else "differs", "by pg_authid"
-        elif check:
-            password, how = self._log_in(row)
-        return State(True, row["rolcanlogin"], row["rolsuper"], password, how)
+    def _refuse_read_only(self, schemas: Sequence[str]) -> None:
+        value = self.settings.get("default_transaction_read_only")
+        if schemas and value and not settings.NO.fullmatch(value[0]):
+            raise InvalidInput(
+                "Reading settings: default_transaction_read_only",
+                f"role {self.name} uploads tables to schema {', '.join(schemas)}, and every upload would fail "
+                "(SQLSTATE 25006)",
+                "Leave it out: it protects nothing, since the role can switch it off by itself.",
+            )
 
-    def _log_in(self, row: Mapping[str, Any]) -> tuple[str, str]:
-        """What a login as the role says of the password, where pg_authid cannot be read."""
+    def read(self) -> State:
+        values = {
+            "name": self.name,
+            "valid_until": self.params["valid_until"],
+            "memberships": self.memberships,
+            "inherits": "USAGE" if self.session.version >= 160000 else "MEMBER",
+        }
+        stored = None
+        try:
+            with self.session.transaction():
+                (row,) = self.session.rows(ROLE, values)
+                look = row["exists"] and self.password is not None and row["secrets_readable"]
+                if look:
+                    stored = self.session.rows(STORED, {"name": self.name})[0]["rolpassword"]
+        except Refused as refused:
+            if str(refused.detail.get("sqlstate")).startswith("220"):  # a date that is none
+                raise _no_time(refused.said) from None
+            raise
+        password, how = self._password(row, stored)
+        return State(
+            exists=row["exists"],
+            can_login=bool(row["rolcanlogin"]),
+            superuser=bool(row["rolsuper"]),
+            password=password,
+            how=how,
+            algorithm=scram.algorithm(stored) if stored else None,
+            connection_limit=-1 if row["rolconnlimit"] is None else row["rolconnlimit"],
+            valid_until=row["valid_until"],
+            until_differs=bool(row["until_differs"]),
+            until=row["until"],
+            days_left=row["days_left"],
+            comment=row["comment"] or "",
+            settings=settings.stored(row["rolconfig"] or ()),
+            unheld=row["unheld"],
+            unknown=row["unknown"],
+            creates_in=row["creates_in"],
+        )
+
+    def _password(self, row: Mapping[str, Any], stored: str | None) -> tuple[str, str]:
+        """What is known of the role's password, and how; by a login where pg_authid cannot be read."""
+        if not row["exists"]:
+            return "not_checked", "there is no role yet"
+        if self.password is None:
+            return "not_checked", "no password was given"
+        if self._set:
+            return "set", "by this run, in clear" if self.plaintext else "by this run"
+        if row["secrets_readable"]:
+            fits = stored is not None and scram.fits(stored, self.password, self.name)
+            return "fits" if fits else "differs", "by pg_authid"
         if not row["rolcanlogin"]:
             return "unknown", "the role may not log in"
         if row["expired"]:
             return "unknown", "the role's VALID UNTIL is over"
+        said = self._log_in(self.password)
+        if any(words in said for words in PAST_THE_PASSWORD):
+            # A server that trusts the login says the same to any password.
+            said = "" if wrong_password(self._log_in(self.password + "x")) else said
+        if not said:
+            return "fits", "by logging in"
+        return ("differs", "by logging in") if wrong_password(said) else ("unknown", said)
+
+    def _log_in(self, password: str) -> str:
+        """What keeps the role from logging in with ``password``; "" where nothing does."""
         try:
-            with Session(self.params, self.name, self.password) as probe:
-                if probe.connection.info.used_password:
-                    return "fits", "by logging in"
-                return "unknown", "the server let the role in without asking for a password"
+            with Session(self.params, self.name, password) as probe:
+                asked = probe.connection.info.used_password
+                return "" if asked else "the server let the role in without asking for a password"
         except Unreachable as refused:
-            if wrong_password(refused.said):
-                return "differs", "by logging in"
-            if "too many connections for role" in refused.said:
-                return "fits", "by logging in"
-            return "unknown", refused.said
+            return refused.said
 
     def plan(self, state: State) -> list[Change]:
+        params = self.params
+        self._refuse_read_only(state.creates_in)
         label = f"role {self.name}"
+        changes = []
         if not state.exists:
             if self.password is None:
                 raise InvalidInput(
@@ -106,31 +221,104 @@ class User(PostgresResource):
                     "it does not exist yet, and no password was given",
                     "Set password.",
                 )
-            create = Statement("CREATE ROLE {} LOGIN PASSWORD {}", ((self.name,), self._secret()))
-            return [Change(create, {label: None}, {label: "may log in", f"{label}: password": MASK})]
-        changes = []
-        if not state.can_login:
+            create = Statement("CREATE ROLE {} LOGIN PASSWORD {}", ((self.name,), self._sent()))
+            after = {label: "may log in", f"{label}: password": MASK}
+            changes.append(Change(create, {label: None}, after))
+        elif not state.can_login:
             statement = Statement("ALTER ROLE {} LOGIN", ((self.name,),))
             changes.append(Change(statement, {label: "may not log in"}, {label: "may log in"}))
-        if state.password in ("differs", "unknown") and self.params["update_password"] == "always":
-            statement = Statement("ALTER ROLE {} PASSWORD {}", ((self.name,), self._secret()))
+        if self._password_is_due(state):
             was = f"{state.password} ({state.how})"
-            changes.append(Change(statement, {f"{label}: password": was}, {f"{label}: password": MASK}))
+            if state.password == "fits":
+                was = f"{was}, stored as {state.algorithm}"
+            changes.append(self._alter("PASSWORD {}", [self._sent()], "password", was, MASK))
+        limit, until = params["connection_limit"], params["valid_until"]
+        if limit not in (None, state.connection_limit):
+            # An integer in this place takes no quotes.
+            changes.append(
+                self._alter(
+                    f"CONNECTION LIMIT {limit}", [], "connection limit", state.connection_limit, limit
+                )
+            )
+        if state.until_differs:
+            changes.append(self._alter("VALID UNTIL {}", [until], "valid until", state.valid_until, until))
+        if params["comment"] not in (None, state.comment):
+            statement = Statement("COMMENT ON ROLE {} IS {}", ((self.name,), params["comment"]))
+            what = f"{label}: comment"
+            changes.append(
+                Change(statement, {what: state.comment or None}, {what: params["comment"] or None})
+            )
+        for name, wanted in self.settings.items():
+            held = state.settings.get(name)
+            if wanted != held:
+                text = f"SET {{}} = {', '.join(['{}'] * len(wanted))}" if wanted is not None else "RESET {}"
+                shown = [None if value is None else ", ".join(value) for value in (held, wanted)]
+                changes.append(self._alter(text, [(name,), *(wanted or ())], name, *shown))
+        for group in state.unheld:
+            text = "GRANT {} TO {}" + (" WITH INHERIT TRUE" if self.session.version >= 160000 else "")
+            what = f"{label}: member of {group}"
+            changes.append(Change(Statement(text, ((group,), (self.name,))), {what: None}, {what: "yes"}))
         return changes
 
-    def _secret(self) -> Secret:
-        """The verifier, the same one in every plan of this run."""
-        if self._verifier is None:
-            self._verifier = Secret(self.session.verifier(self.name, self.password))
-            self.secrets.add(self._verifier)
-        return self._verifier
+    def _alter(self, text: str, parts: Sequence[Any], what: str, before: Any, after: Any) -> Change:
+        what = f"role {self.name}: {what}"
+        return Change(
+            Statement(f"ALTER ROLE {{}} {text}", ((self.name,), *parts)), {what: before}, {what: after}
+        )
+
+    def _password_is_due(self, state: State) -> bool:
+        if not state.exists or self.params["update_password"] != "always":
+            return False
+        # A server that hashes by itself may well choose MD5 again.
+        weak = state.password == "fits" and state.algorithm == "md5" and not self.plaintext
+        return weak or state.password in ("differs", "unknown")
+
+    def _sent(self) -> Secret:
+        """What is sent as the password, the same in every plan of this run."""
+        if self._secret is None:
+            sent = self.password if self.plaintext else self.session.verifier(self.name, self.password)
+            self._secret = Secret(sent)
+            self.secrets.add(self._secret)
+        return self._secret
+
+    def require(self, state: State) -> None:
+        if state.unknown:
+            raise Prerequisite(
+                f"Making role {self.name} a member",
+                f"there is no role {', '.join(state.unknown)}",
+                "Correct memberships, or create it first.",
+                roles=list(state.unknown),
+            )
 
     def apply(self, changes: Sequence[Change]) -> Iterator[Change]:
         for change in super().apply(changes):
-            self._set = self._set or self._verifier in change.payload.parts
+            self._set = self._set or self._secret in change.payload.parts
             yield change
 
+    def advise(self, session: Session, change: Change, refused: Refused) -> str:
+        code, parts = refused.detail.get("sqlstate"), change.payload.parts
+        if code == "42501":
+            # The first part of each statement is the role that it changes, or grants.
+            return lacking(session, parts[0][0], "ADMIN")
+        if self._secret in parts and not self.plaintext and code not in NOT_ABOUT_THE_PASSWORD:
+            return (
+                "If it is the SCRAM verifier that this server does not take (Neon takes none), set "
+                "password_encryption: plaintext. The server then sees the password, and its log may keep it."
+            )
+        return ""
+
     def learned(self, state: State, done: Sequence[Change]) -> dict[str, Any]:
+        password = {"state": state.password, "how": state.how}
+        if state.algorithm:
+            password["algorithm"] = state.algorithm
+        return {
+            "name": self.name,
+            "exists": state.exists,
+            "password": password,
+            "warnings": self._warnings(state),
+        }
+
+    def _warnings(self, state: State) -> list[str]:
         warnings = []
         if state.superuser:
             warnings.append(f"Role {self.name} is a superuser: Omni could change anything on this server.")
@@ -144,19 +332,35 @@ class User(PostgresResource):
             warnings.append(
                 f"Whether the password of role {self.name} is the one given is unknown: {state.how}."
             )
-        return {
-            "name": self.name,
-            "exists": state.exists,
-            "password": {"state": state.password, "how": state.how},
-            "warnings": warnings,
-        }
+        if state.algorithm == "md5" and not self._password_is_due(state):
+            warnings.append(
+                f"The password of role {self.name} is stored as MD5, which Postgres gives up. It was left as it "
+                "is, since user lists of PgBouncer may hold it; update_password: always makes it SCRAM."
+            )
+        if state.days_left is not None and state.days_left <= DAYS:
+            rest = f"days left: {state.days_left}" if state.days_left > 0 else "which is over"
+            warnings.append(
+                f"The password of role {self.name} is valid until {state.until} ({rest}). After that, Omni "
+                "cannot log in. Set valid_until to a later day."
+            )
+        return warnings
+
+
+def _no_time(said: str) -> InvalidInput:
+    return InvalidInput("Reading valid_until", said, "Give one such as 2030-01-31, or infinity.")
+
+
+def build(params: Mapping[str, Any]) -> PostgresResource:
+    """The role as wanted: there, or gone."""
+    return (AbsentRole if params["state"] == "absent" else User)(params)
 
 
 DEFINITION = Definition(
-    build=User,
+    build=build,
     options={
         **OPTIONS,
         "name": {"type": "str", "default": "omni", "aliases": ["role"]},
+        "state": {"type": "str", "default": "present", "choices": ["present", "absent"]},
         "password": {"type": "str", "no_log": True},
         "update_password": {
             "type": "str",
@@ -164,6 +368,20 @@ DEFINITION = Definition(
             "choices": ["on_create", "always"],
             "no_log": False,
         },
+        "password_encryption": {
+            "type": "str",
+            "default": "scram-sha-256",
+            "choices": ["scram-sha-256", "plaintext"],
+            "no_log": False,
+        },
+        "connection_limit": {"type": "int"},
+        "valid_until": {"type": "str"},
+        "comment": {"type": "str"},
+        "settings": {"type": "dict", "default": {}},
+        "memberships": {"type": "list", "elements": "str", "default": []},
+        "upload_schema": {"type": "str"},
+        "reassign_to": {"type": "str"},
+        "all_databases": {"type": "bool", "default": False},
     },
     library=LIBRARY,
 )

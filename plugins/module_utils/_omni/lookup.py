@@ -1,0 +1,126 @@
+# Copyright: (c) 2026, omni_analytics.connect contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which connections there are in Omni: found by id, or by exact name."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .._errors import Conflict, InvalidInput, Refused, Unreachable
+from .client import Client
+
+CONNECTIONS = "/api/v1/connections"
+
+
+def check_id(value: str | None) -> str | None:
+    """``value`` as the API writes ids.
+
+    :raises InvalidInput: it is no UUID.
+    """
+    if value is None:
+        return None
+    try:
+        return str(uuid.UUID(value))
+    except ValueError:
+        raise InvalidInput(
+            "Reading connection_id",
+            f"{value!r} is no id",
+            "Omni's ids are UUIDs; omni_connection_info shows them.",
+        ) from None
+
+
+def listed(client: Client, name: str | None = None, archived: bool = False) -> list[dict[str, Any]]:
+    """The connections whose names contain ``name``, whatever the case; live ones unless ``archived``."""
+    # Those in the trash are always asked for, so that there is one list for all who look.
+    query = {"includeDeleted": "true", **({} if name is None else {"name": name})}
+    answer = client.get(CONNECTIONS, query)
+    return [_record(client, one) for one in _list(client, answer) if archived or not one.get("deletedAt")]
+
+
+def find(client: Client, connection_id: str, archived: bool = False) -> dict[str, Any] | None:
+    """The connection of that id, or None; a live one unless ``archived``."""
+    try:
+        answer = client.get(f"{CONNECTIONS}/{connection_id}")
+    except Refused as refused:
+        if refused.detail["status"] not in (404, 405, 410):
+            raise
+        # Older instances have no such route.
+        found = [one for one in listed(client, archived=archived) if one["id"] == connection_id]
+        return found[0] if found else None
+    record = _record(client, answer.get("connection", answer))
+    return record if archived or not record.get("deletedAt") else None
+
+
+def known(client: Client, field: str, value: str) -> list[dict[str, Any]]:
+    """The connections whose ``field`` (id or name) is ``value``, archived ones too, as the run knows them."""
+
+    def few() -> list[dict[str, Any]]:
+        if field == "name":
+            return listed(client, value, archived=True)
+        one = find(client, value, archived=True)
+        return [one] if one else []
+
+    return client.shared.records("connections", field, value, few, lambda: listed(client, archived=True))
+
+
+def identified(client: Client, connection_id: str) -> dict[str, Any] | None:
+    """The live connection of that id, or None."""
+    found = known(client, "id", connection_id)
+    return next((one for one in found if not one.get("deletedAt")), None)
+
+
+def named(client: Client, name: str) -> dict[str, Any] | None:
+    """The live connection of exactly that name, or None.
+
+    :raises Conflict: there are several.
+    """
+    return only(client, [one for one in known(client, "name", name) if not one.get("deletedAt")], name)
+
+
+def only(client: Client, found: Sequence[dict[str, Any]], name: str) -> dict[str, Any] | None:
+    """The one connection of those ``found`` by ``name``, or None.
+
+    :raises Conflict: there are several.
+    """
+    if len(found) > 1:
+        ids = sorted(one["id"] for one in found)
+        raise Conflict(
+            f"Finding connection {name} at {client.root}",
+            f"there are {len(ids)} of that name: {', '.join(ids)}",
+            "Choose one by its id (connection_id), or delete those that nobody needs.",
+            ids=ids,
+        )
+    return found[0] if found else None
+
+
+def _list(client: Client, answer: Mapping[str, Any]) -> list[Any]:
+    found = answer.get("connections")
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise _strange(client, "no list of connections")
+    return found
+
+
+def _record(client: Client, record: Any) -> dict[str, Any]:
+    """``record`` with every field that the plan looks at."""
+    if not isinstance(record, dict) or not all(isinstance(record.get(key), str) for key in ("id", "name")):
+        raise _strange(client, "a connection without id or name")
+    shown = {re.sub("^(userAttribute.*For)Connections", r"\1Connection", key): record[key] for key in record}
+    return {**dict.fromkeys(("dialect", "database", "defaultSchema", "baseRole")), **shown}
+
+
+def _strange(client: Client, what: str) -> Unreachable:
+    return Unreachable(
+        f"Reading connections at {client.root}",
+        f"it answered {what}",
+        "Check that api_url is your Omni instance.",
+    )
+
+
+def snake_case(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record of the API with its fields spelled as Ansible's users spell them."""
+    return {re.sub("(?=[A-Z])", "_", key).lower(): value for key, value in record.items()}
