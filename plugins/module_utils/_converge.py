@@ -54,6 +54,8 @@ class Resource(ABC):
         self.secrets: set[str] = set()
         #: shows people a line while something takes long, where the door can
         self.tell: Callable[[str], None] = lambda line: None
+        #: whether this is check mode, for a resource that tries something out
+        self.check_mode = False
         #: a private folder that all tasks of a run see, and that goes with it, where the door has one
         self.run_dir: str | None = None
 

@@ -80,6 +80,7 @@ class Definition:
             secrets = resource.secrets
             resource.tell = tell or resource.tell
             resource.run_dir = run_dir
+            resource.check_mode = check_mode
             with resource:
                 return converge(resource, check_mode), secrets
         except ConnectError as error:

@@ -9,11 +9,13 @@ DOCUMENTATION = r"""
 module: omni_pg_access_info
 short_description: What the Omni role can and cannot do in a Postgres database
 description:
-  - Logs in as the Omni role, and reads from the catalog how many relations of the modelled schemas it can read, which
-    not and what it lacks there, and whether it may upload. Nothing is written.
-  - Where O(password) is not given, or the server refuses the role's login from here, the rights are read with
-    O(login_user) instead.
-  - What keeps Omni from working is returned in RV(problems); finding some is no failure of the task.
+  - Logs in as the Omni role, and reads from the catalog which relations of the modelled schemas it can read, which
+    not and why, whether it may upload, what it could write, and whether tables made later will be readable.
+  - No row of a table is read, no table is locked, and nothing is written, except by O(try_upload).
+  - Where O(password) is not given, or the server refuses the role's login from here (C(pg_hba.conf), no route), the
+    rights are read with O(login_user) instead.
+  - What keeps Omni from working is returned in RV(problems), what works and deserves a look in RV(concerns). Without
+    O(fail_on), finding some is no failure of the task.
 author:
   - The omni_analytics.connect authors (@omni-analytics)
 extends_documentation_fragment:
@@ -41,6 +43,31 @@ options:
   upload_schema:
     description: The schema for table uploads. A C(*) in O(schemas) never means it.
     type: str
+  try_upload:
+    description:
+      - Makes a table with one row in O(upload_schema) as the role, in a transaction that is rolled back.
+      - It is not tried in check mode, nor where the role cannot log in from here.
+    type: bool
+    default: false
+  system_timezone:
+    description: The timezone that Omni takes the database's for, to compare it with the one that the database uses.
+    type: str
+  fail_on:
+    description:
+      - The kinds of findings that fail the task. The others become warnings. Left out, none fails or warns.
+      - V(role), the role is not there, or cannot log in to the database with O(password).
+      - V(schemas), one of O(schemas) is not there.
+      - V(relations), modelled relations cannot be read, or show no rows. See RV(unreadable).
+      - V(uploads), the role cannot upload to O(upload_schema).
+      - V(login), the server refused the role's login from here, so that its password could not be checked.
+      - V(partitions), partitions cannot be read directly, but through their parent. See RV(unreadable).
+      - V(future_tables), tables made later will not be readable. See RV(future_tables).
+      - V(writes), the role could write or create outside O(upload_schema). See RV(writes).
+      - V(privileges), the role has an attribute or a membership that Omni does not need. See RV(privileged).
+      - V(timezone), O(system_timezone) is not the database's. See RV(timezone).
+    type: list
+    elements: str
+    choices: [role, schemas, relations, uploads, login, partitions, future_tables, writes, privileges, timezone]
 """
 
 EXAMPLES = r"""
@@ -54,25 +81,35 @@ EXAMPLES = r"""
     upload_schema: omni_uploads
   register: access
 
-- name: Stop if something is missing
-  ansible.builtin.assert:
-    that: access.problems | length == 0
-    fail_msg: "{{ access.msg }}"
+- name: Name what cannot be read, and why
+  ansible.builtin.debug:
+    msg: "{{ item.relation }}: {{ item.why }}"
+  loop: "{{ access.unreadable['items'] }}"
+
+- name: Stop if Omni could not work, and warn of the rest
+  omni_analytics.connect.omni_pg_access_info:
+    login_host: db1.example.com
+    login_db: sales
+    role: omni
+    password: "{{ vault_omni_password }}"
+    upload_schema: omni_uploads
+    try_upload: true
+    fail_on: [role, schemas, relations, uploads]
 """
 
 RETURN = r"""
 role:
   description: The role that was looked at.
-  returned: success
+  returned: when the database could be read
   type: str
   sample: omni
 role_exists:
   description: Whether there is such a role.
-  returned: success
+  returned: when the database could be read
   type: bool
 login:
   description: What became of the login as the role.
-  returned: success
+  returned: when the database could be read
   type: dict
   contains:
     state:
@@ -81,55 +118,180 @@ login:
     how:
       description: What the server said, or why no login was tried.
       type: str
-schemas:
-  description: The schemas that O(schemas) means in this database.
-  returned: success
-  type: list
-  elements: str
+server_version:
+  description: The server's version.
+  returned: when the database could be read
+  type: str
+  sample: '17.10'
+tls:
+  description: The protocol that protects the login that answered; null where it goes in clear.
+  returned: when the database could be read
+  type: str
+  sample: TLSv1.3
+timezone:
+  description:
+    - The TimeZone of the role's sessions, from the role's settings, the database's or the server's. Null where
+      O(login_user) answered, and has a setting of its own which hides the server's.
+  returned: when the database could be read
+  type: str
+  sample: UTC
 relations:
-  description: How many tables, views, materialized views and foreign tables there are in them.
-  returned: success
+  description: How many tables, views, materialized views and foreign tables there are in the modelled schemas.
+  returned: when the database could be read
   type: int
   sample: 41
 readable:
   description: How many of them the role can read.
-  returned: success
+  returned: when the database could be read
   type: int
   sample: 41
-unreadable:
-  description: The others.
-  returned: success
+schemas:
+  description:
+    - The schemas that O(schemas) means in this database, and how many relations of each are readable.
+  returned: when the database could be read
   type: dict
   contains:
     count:
-      description: How many.
+      description: How many there are.
       type: int
     items:
-      description: The first O(max_listed) of them, each with what the role lacks.
+      description: The first O(max_listed) of them.
       type: list
       elements: dict
-      sample: [{relation: public.orders, lacks: SELECT}]
+      sample: [{schema: public, relations: 41, readable: 41}]
+    truncated:
+      description: Whether there are more than are listed.
+      type: bool
+unreadable:
+  description:
+    - The relations that the role cannot read, or that would show it nothing.
+  returned: when the database could be read
+  type: dict
+  contains:
+    count:
+      description: How many there are.
+      type: int
+    items:
+      description:
+        - The first O(max_listed) of them, each with the kind of the cause and a sentence.
+        - "C(cause) is one of: C(no_usage) on the schema; C(no_select); C(partition), unreadable by itself and readable
+          through its parent; C(row_security) without a policy for whoever reads; C(view_owner), who cannot read what
+          the view is made of; C(security_invoker), a view that reads with the role's own rights, which do not suffice;
+          C(not_populated), a materialized view that was never refreshed."
+      type: list
+      elements: dict
+      sample: [{relation: public.orders, cause: no_select, why: it lacks SELECT}]
+    truncated:
+      description: Whether there are more than are listed.
+      type: bool
+filtered:
+  description:
+    - The readable relations of which the role sees the rows that policies of row-level security allow.
+  returned: when the database could be read
+  type: dict
+  contains:
+    count:
+      description: How many there are.
+      type: int
+    names:
+      description: The first O(max_listed) of them.
+      type: list
+      elements: str
+      sample: [public.contracts]
     truncated:
       description: Whether there are more than are listed.
       type: bool
 uploads:
   description:
-    - Whether the role may create tables in O(upload_schema); null if that was not asked, or there is no such schema.
-  returned: success
+    - Whether uploads to O(upload_schema) may work; null if that was not asked, or there is no such schema.
+  returned: when the database could be read
   type: bool
+upload_tried:
+  description: What became of O(try_upload).
+  returned: when the database could be read
+  type: dict
+  contains:
+    state:
+      description: V(succeeded), V(failed) or V(not_tried).
+      type: str
+    how:
+      description: What the server said, or why it was not tried.
+      type: str
+writes:
+  description:
+    - Where the role could write or create outside O(upload_schema), in all schemas.
+    - Rights on single columns, and that to make temporary tables, are left out.
+  returned: when the database could be read
+  type: dict
+  contains:
+    count:
+      description: How many there are.
+      type: int
+    items:
+      description: The first O(max_listed) of them.
+      type: list
+      elements: dict
+      sample: [{what: public.orders, privileges: [INSERT]}, {what: schema public, privileges: [CREATE]}]
+    truncated:
+      description: Whether there are more than are listed.
+      type: bool
+privileged:
+  description:
+    - The role itself where it has attributes that Omni does not need, and the roles that it is a member of, by any way,
+      which have some or are Postgres' own for more than looking.
+  returned: when the database could be read
+  type: dict
+  contains:
+    count:
+      description: How many there are.
+      type: int
+    items:
+      description: The first O(max_listed) of them.
+      type: list
+      elements: dict
+      sample: [{role: pg_write_all_data, attributes: []}, {role: admins, attributes: [CREATEROLE]}]
+    truncated:
+      description: Whether there are more than are listed.
+      type: bool
+future_tables:
+  description:
+    - For each role that makes tables in a modelled schema, whether what it makes later will be readable. These are the
+      owners of what is there, and of the schema.
+  returned: when the database could be read
+  type: dict
+  contains:
+    count:
+      description: How many there are.
+      type: int
+    items:
+      description: The first O(max_listed) of them, those that will not be readable first.
+      type: list
+      elements: dict
+      sample: [{schema: public, creator: etl, readable: true}]
+    truncated:
+      description: Whether there are more than are listed.
+      type: bool
 problems:
-  description: What keeps Omni from working, a sentence each.
-  returned: success
+  description: What keeps Omni from working, one of each kind. For the kinds see O(fail_on).
+  returned: when the database could be read
   type: list
-  elements: str
-  sample: ['3 cannot be read, first public.orders (it lacks SELECT)']
+  elements: dict
+  sample: [{kind: relations, what: '3 cannot be read, first public.orders (it lacks SELECT)'}]
+concerns:
+  description: What works and deserves a look, one of each kind. For the kinds see O(fail_on).
+  returned: when the database could be read
+  type: list
+  elements: dict
+  sample: [{kind: future_tables, what: tables that etl makes later in schema public will not be readable}]
 msg:
   description: The result in one sentence.
   returned: always
   type: str
   sample: Role omni can read 41 of 41 relations
 error:
-  description: Facts of what went wrong, such as its C(kind) and the server's C(sqlstate).
+  description:
+    - Facts of what went wrong, such as its C(kind) and the server's C(sqlstate). Where O(fail_on) failed the task, its
+      C(kind) is V(access), and C(findings) lists the kinds that were found; all other values are returned too.
   returned: failure
   type: dict
 """

@@ -9,11 +9,13 @@ DOCUMENTATION = r"""
 module: omni_pg_user
 short_description: The Postgres role that Omni logs in as
 description:
-  - Keeps one login role, and its password, as wanted. It is the first step of Omni's guide to Postgres.
+  - Keeps one login role, its password and its attributes as wanted, or the role gone. It is the first step of
+    Omni's guide to Postgres.
   - The password is turned into a SCRAM-SHA-256 verifier where the module runs. The server gets the verifier only,
     so the password is neither in its log nor in C(pg_stat_statements).
   - Whether the password already fits is seen from C(pg_authid) where O(login_user) may read it, and else by
     logging in as the role over O(login_host). A password that fits is not set again.
+  - Only what differs is altered, and what no option names is left alone.
 author:
   - The omni_analytics.connect authors (@omni-analytics)
 extends_documentation_fragment:
@@ -28,6 +30,16 @@ options:
     type: str
     default: omni
     aliases: [role]
+  state:
+    description:
+      - V(present) makes the role, or changes it.
+      - V(absent) drops it, with all that it was granted in the database O(login_db).
+      - What it was granted or owns in other databases of the server stops the drop, and is listed. They may still
+        be connected to Omni. See O(all_databases).
+      - What it owns, such as the tables that Omni uploaded, stops the drop too, and is listed. See O(reassign_to).
+    type: str
+    default: present
+    choices: [present, absent]
   password:
     description:
       - Password of the role. Needed to create it.
@@ -36,12 +48,66 @@ options:
   update_password:
     description:
       - V(on_create) sets the password of a new role only. One that differs later is reported by a warning and
-        in RV(password).
-      - V(always) also repairs a password that differs. Where the server lets nobody find out (it trusts the
-        login, or refuses it from here), the password is set in every run.
+        in RV(password), and so is one that is stored as MD5.
+      - V(always) also repairs a password that differs, and replaces an MD5 secret by a SCRAM verifier; user lists
+        of PgBouncer that hold the secret need the new one then. Where the server lets nobody find out whether the
+        password fits (it trusts the login, or refuses it from here), it is set in every run.
     type: str
     default: on_create
     choices: [on_create, always]
+  password_encryption:
+    description:
+      - How the password is sent where it has to be set.
+      - V(scram-sha-256) sends a verifier, made where the module runs.
+      - V(plaintext) sends the password itself, for servers that take no verifier, such as Neon. The server chooses
+        how to store it, and its log and C(pg_stat_statements) may keep the statement with the password in it.
+    type: str
+    default: scram-sha-256
+    choices: [scram-sha-256, plaintext]
+  connection_limit:
+    description: How many connections the role may have at once. V(-1) means any number.
+    type: int
+  valid_until:
+    description:
+      - The password's last moment, such as V(2030-01-31 12:00+00). V(infinity) means that it stays valid.
+      - A time without an offset is one of the server's time zone.
+      - Whether it is given or not, from 14 days before the end on, each run warns.
+    type: str
+  comment:
+    description: The comment on the role. An empty one removes it.
+    type: str
+  settings:
+    description:
+      - Settings of the role's sessions by name, as C(ALTER ROLE … SET) takes them, in all databases of the server.
+        Useful ones are C(statement_timeout), C(idle_in_transaction_session_timeout) and C(search_path).
+      - A setting that is a list of names, such as C(search_path), takes a list, or a text with commas.
+      - A value of V(null) resets the setting. Settings that are not named are left alone.
+      - C(default_transaction_read_only) is refused where the role uploads tables, to O(upload_schema) or to any
+        schema of the database that it may create in. Every upload would fail, and it would protect nothing, since
+        the role can switch it off by itself.
+    type: dict
+    default: {}
+  memberships:
+    description:
+      - Roles that the role shall be a member of, and have the rights of.
+      - They are added. What it is a member of besides stays.
+    type: list
+    elements: str
+    default: []
+  upload_schema:
+    description: The schema that the role uploads tables to, or will. Only looked at to refuse O(settings) that break it.
+    type: str
+  reassign_to:
+    description:
+      - With O(state=absent), the role that gets what the dropped one owns (C(REASSIGN OWNED)).
+      - The login needs the rights of both.
+    type: str
+  all_databases:
+    description:
+      - With O(state=absent), whether the role is removed from all databases of the server, and not from O(login_db)
+        alone. Each one that has a trace of it is logged in to, with the same login.
+    type: bool
+    default: false
 seealso:
   - module: omni_analytics.connect.omni_pg_grants
   - module: omni_analytics.connect.omni_pg_access_info
@@ -67,6 +133,31 @@ EXAMPLES = r"""
     login_password: "{{ vault_admin_password }}"
     password: "{{ vault_new_omni_password }}"
     update_password: always
+
+- name: The same role, with a limit, an end, and a timeout of its own
+  omni_analytics.connect.omni_pg_user:
+    login_host: db1.example.com
+    login_db: sales
+    login_user: admin
+    login_password: "{{ vault_admin_password }}"
+    password: "{{ vault_omni_password }}"
+    connection_limit: 20
+    valid_until: 2030-01-31 12:00+00
+    comment: Logs in for Omni
+    settings:
+      statement_timeout: 10min
+      search_path: [public, stats]
+    memberships: [reporting]
+
+- name: Look what would have to go for the role to go (ansible-playbook --check --diff)
+  omni_analytics.connect.omni_pg_user:
+    login_host: db1.example.com
+    login_db: sales
+    login_user: admin
+    login_password: "{{ vault_admin_password }}"
+    state: absent
+    all_databases: true
+    reassign_to: app_owner
 """
 
 RETURN = r"""
@@ -76,12 +167,12 @@ name:
   type: str
   sample: omni
 exists:
-  description: Whether the role is there. False only in check mode, before it is created.
+  description: Whether the role is there. In check mode, whether it was.
   returned: success
   type: bool
 password:
   description: What is known of the role's password.
-  returned: success
+  returned: success, with O(state=present)
   type: dict
   contains:
     state:
@@ -96,14 +187,23 @@ password:
       description: How that is known, or why not.
       type: str
       sample: by pg_authid
+    algorithm:
+      description: How the stored secret was made. V(scram-sha-256), V(md5) or V(unknown).
+      returned: where O(login_user) may read C(pg_authid), and a password was given
+      type: str
+      sample: scram-sha-256
 statements:
-  description: The SQL that was sent, or in check mode would be; secrets are masked.
+  description:
+    - The SQL that was sent, or in check mode would be; secrets are masked.
+    - With O(state=absent), a comment behind each says in which database.
   returned: success
   type: list
   elements: str
   sample: ['CREATE ROLE "omni" LOGIN PASSWORD ''********''']
 error:
-  description: Facts of what went wrong, such as its C(kind) and the server's C(sqlstate).
+  description:
+    - Facts of what went wrong, such as its C(kind) and the server's C(sqlstate).
+    - C(databases) are the other databases that stop a drop, and C(owned) what the role owns.
   returned: failure
   type: dict
 """

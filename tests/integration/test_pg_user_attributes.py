@@ -89,7 +89,7 @@ def test_lifecycle(
         f"CREATE ROLE \"{role_name}\" LOGIN PASSWORD '********'",
         f"{alter} CONNECTION LIMIT 5",
         f"{alter} VALID UNTIL '{END}'",
-        f"COMMENT ON ROLE \"{role_name}\" IS  E'For Omni''s eyes: 100% \\\\ {{only}}'",
+        f"COMMENT ON ROLE \"{role_name}\" IS 'For Omni''s eyes: 100% \\ {{only}}'",
         f"{alter} SET \"statement_timeout\" = '30s'",
         f"{alter} SET \"idle_in_transaction_session_timeout\" = '60000'",
         f"{alter} SET \"search_path\" = '$user', 'public', 'Stats \"daily\", all'",
@@ -202,7 +202,7 @@ def test_a_missing_right_is_explained(
     perform(DEFINITION, {**arguments, **as_admin("superuser")})
     given = {**arguments, **as_admin("createrole")}
     me = given["login_user"]
-    cases = (
+    cases: list[Login] = (
         [{"memberships": [group]}]
         if server.version < 16
         else [{"connection_limit": 3}, {"comment": "x"}, {"memberships": [group]}]

@@ -232,10 +232,11 @@ class Session:
             self.connection.close()
 
     @contextmanager
-    def transaction(self, writing: bool = False) -> Iterator[None]:
+    def transaction(self, writing: bool = False, keep: bool = True) -> Iterator[None]:
         """A transaction with the session's limits, which PgBouncer in transaction mode keeps too.
 
-        Unless ``writing``, it is READ ONLY: whatever is sent in it, nothing can be changed.
+        Unless ``writing``, it is READ ONLY: whatever is sent in it, nothing can be changed. Unless
+        ``keep``, it is rolled back at its end.
         """
         params = self._params
         settings = [
@@ -261,7 +262,8 @@ class Session:
             if writing and cursor.fetchone()["standby"]:
                 self._refuse_standby()
             yield
-            self._send(sql.SQL("COMMIT"), (), "committing")
+            if keep:
+                self._send(sql.SQL("COMMIT"), (), "committing")
         finally:
             if not self.connection.closed and self.connection.info.transaction_status:
                 with suppress(psycopg2.Error, TimeoutError), _deadline(GRACE):
