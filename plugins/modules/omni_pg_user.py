@@ -95,7 +95,9 @@ options:
     elements: str
     default: []
   upload_schema:
-    description: The schema that the role uploads tables to, or will. Only looked at to refuse O(settings) that break it.
+    description:
+      - The schema that the role uploads tables to, or will.
+      - It is only used to refuse O(settings) that would break the uploads.
     type: str
   reassign_to:
     description:

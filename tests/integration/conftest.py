@@ -21,6 +21,7 @@ TEMPLATE = "sales"
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "strange_to_omni: sends Omni what it does not know, on purpose")
     config.addinivalue_line("markers", "postgres: needs a Postgres server; `make matrix` runs it on each")
 
 
@@ -91,10 +92,13 @@ def _running_omni() -> Iterator[FakeOmni]:
 
 
 @pytest.fixture
-def omni(_running_omni: FakeOmni) -> FakeOmni:
-    """The fake Omni, with nothing in it yet."""
+def omni(_running_omni: FakeOmni, request: pytest.FixtureRequest) -> Iterator[FakeOmni]:
+    """The fake Omni, with nothing in it yet. All that it is sent has to be what Omni would know, except in a
+    test that is marked strange_to_omni."""
     _running_omni.reset()
-    return _running_omni
+    yield _running_omni
+    if not request.node.get_closest_marker("strange_to_omni"):
+        assert _running_omni.violations == []
 
 
 @pytest.fixture

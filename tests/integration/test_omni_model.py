@@ -65,3 +65,45 @@ def test_a_refresh_that_fails(omni, api, door):
     result = harness.module("omni_schema_model", {**api, "connection": "Sales"}, door=door)
     assert {"kind": "refused", "job_status": "FAILED"}.items() <= result["error"].items()
     assert "omni_pg_access_info" in result["msg"]
+
+
+def test_the_steps_of_the_role(omni, api):
+    omni.instance.polls_in_progress = 0
+    chosen, _twin = (omni.add_connection("twin", database="d", defaultSchema="public") for _ in range(2))
+    nightly = {"omni_postgres_refresh_schedules": [{"schedule": "0 2 * * ? *"}]}
+    hosts: dict[str, Any] = {
+        "plain": {},
+        "scheduled": nightly,
+        "no_model": {**nightly, "omni_postgres_model": False},
+        "chosen": {**nightly, "omni_postgres_connection_name": "twin", "omni_postgres_connection_id": chosen},
+    }
+    variables = {
+        **{f"omni_postgres_{name}": value for name, value in api.items()},
+        "omni_postgres_database": "d",
+        "omni_postgres_host": "db.example.com",
+        "omni_postgres_password": "a password",
+    }
+    options: dict[str, Any] = {
+        "door": "in_process",
+        "hosts": hosts,
+        "vars": variables,
+        "play_keywords": {"roles": ["omni_analytics.connect.omni_postgres"]},
+        "tags": ["omni_connection", "omni_model", "omni_schedule"],
+    }
+
+    def statuses(run: harness.Run, task: str) -> dict[str, str]:
+        return {host: run.result(task, host).status for host in hosts}
+
+    model = "Keep the schema model, and let Omni prove that it can read"
+    schedule = "Keep the refresh schedules in Omni"
+    skipped = {"plain": "skipped"}
+    planned, made, again = (harness.play([], check=check, **options) for check in (True, False, False))
+    for run, new in ((planned, "changed"), (made, "changed"), (again, "ok")):
+        done = dict.fromkeys(hosts, new)
+        assert statuses(run, model) == {**done, "no_model": "skipped"}, run.text
+        failed = {} if run is planned else {"no_model": "failed"}
+        assert statuses(run, schedule) == {**done, **skipped, **failed}, run.text
+    assert "the role's step model" in made.result(schedule, "no_model").result["msg"]
+    assert made.result(model, "chosen").result["model_id"] == chosen
+    assert len(omni.instance.models) == 3
+    assert len(omni.instance.schedules) == 2

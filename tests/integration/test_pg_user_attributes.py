@@ -247,3 +247,32 @@ def test_bad_input(server: PostgresServer, arguments: Login, options: Login, sai
     assert said in result["msg"]
     name = options.get("name", arguments["name"])
     assert not server.execute("postgres", "SELECT FROM pg_roles WHERE rolname = %s", (name,))
+
+
+def test_the_roles_variables(server: PostgresServer, role_vars: Login, role_name: str, group: str) -> None:
+    given = {
+        **role_vars,
+        "omni_postgres_connection_limit": 0,
+        "omni_postgres_valid_until": END,
+        "omni_postgres_role_comment": "x",
+        "omni_postgres_role_settings": {"statement_timeout": "30s"},
+        "omni_postgres_role_memberships": [group],
+        "omni_postgres_password_encryption": "plaintext",
+    }
+    keywords = {"roles": ["omni_analytics.connect.omni_postgres"]}
+    run = harness.play(
+        [], door="in_process", hosts={"one": given}, play_keywords=keywords, tags=["omni_user"]
+    )
+    result = run.result("Keep the role that Omni logs in as").result
+    assert [text.partition(role_name)[2][2:].split(" ")[0] for text in result["statements"][:5]] == [
+        "LOGIN", "CONNECTION", "VALID", "IS", "SET"
+    ]  # fmt: skip
+    assert (len(result["statements"]), result["password"]["how"]) == (6, "by this run, in clear")
+    given["omni_postgres_role_settings"] = {"default_transaction_read_only": "on"}
+    run = harness.play(
+        [], door="in_process", hosts={"one": given}, play_keywords=keywords, tags=["omni_user"]
+    )
+    assert (
+        "uploads tables to schema omni_uploads"
+        in run.result("Keep the role that Omni logs in as").result["msg"]
+    )

@@ -103,13 +103,25 @@ def test_a_table_that_omni_cannot_read_fails_the_proof(
     server.execute(database, f"REVOKE CREATE ON SCHEMA omni_uploads FROM {role_name}")
     said = (
         f"Role {role_name} can read 8 of 9 relations; 1 cannot be read, first public.hidden (it lacks SELECT); "
-        "it lacks USAGE or CREATE on schema omni_uploads, so it cannot upload"
+        "it cannot upload: it lacks USAGE or CREATE on schema omni_uploads"
     )
     run = apply_role(role_vars, tags=["omni_verify", "omni_connection"])
     assert steps(run) == {"omni_verify": "failed"}
-    assert run.results[-1].result["msg"] == said
+    assert run.results[-1].result["msg"].endswith(said)
     run = harness.playbook("omni_analytics.connect.verify", door="in_process", hosts={"one": role_vars})
-    assert run.results[-1].result["msg"] == said
+    assert run.results[-1].result["msg"].endswith(said)
+    timezone = {"omni_postgres_system_timezone": "Europe/Berlin"}
+    for fail_on, status, warnings in (
+        (["relations", "timezone"], "failed", 2), (["schemas"], "ok", 4), ([], "ok", 4)
+    ):  # fmt: skip
+        choice = {**role_vars, **timezone, "omni_postgres_verify_fail_on": fail_on}
+        run = apply_role(choice, tags=["omni_verify"])
+        assert steps(run) == {"omni_verify": status}
+        assert len(run.results[-1].result["warnings"]) == warnings
+        assert run.text.count("[WARNING]: Role omni_") == warnings
+    checked = apply_role(role_vars, tags=["omni_verify"], check=True)
+    assert "warnings" not in checked.results[-1].result
+    assert steps(checked) == {"omni_verify": "ok"}
 
 
 # Else Ansible would not even try where root becomes root.

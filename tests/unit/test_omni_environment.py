@@ -197,7 +197,11 @@ def test_made_left_alone_and_moved(omni):
     by_id = {ids["eu"]: ["us", "apac"], ids["asia"]: ["emea"]}
     assert not run(omni, base_connection=ids["base"], environments=by_id)["changed"]
 
-    gone: dict[str, Any] = {"state": "absent", "environments": {"eu": []}, "attribute": "area"}
+    gone: dict[str, Any] = {
+        "state": "absent",
+        "environments": {"eu": [], "never there": []},
+        "attribute": "area",
+    }
     assert [line.split()[0] for line in run(omni, **gone)["requests"]] == ["DELETE", "PATCH"]
     assert not run(omni, **gone)["changed"]
     assert served(omni) == {"asia": ["emea"], "base": None}
@@ -233,10 +237,20 @@ def test_connections_that_are_not_there(omni):
     assert omni.writes() == []
 
 
+def test_an_environment_of_another_base_is_not_ours(omni):
+    assert run(omni, base_connection="asia", environments={"eu": ["a"]})["changed"]
+    assert [line.split()[0] for line in run(omni, environments={"eu": ["a"]})["requests"]] == ["POST", "PUT"]
+    assert len(omni.instance.environments) == 2
+
+
 def test_what_omni_would_refuse(omni):
+    (base,) = (one["id"] for one in omni.connections if one["name"] == "base")
+    itself = run(omni, base_connection=base, environments={"base": ["a"]})
+    assert itself["error"] == {"kind": "refused", "status": 400}
+    assert "not valid for this connection" in itself["msg"]
+    assert omni.instance.environments == {}
     omni.add_connection("snow", dialect="snowflake")
     assert "their dialects are snowflake and postgres" in run(omni, environments={"snow": ["a"]})["msg"]
-    assert omni.writes() == []
     run(omni, **WANTED)
     taken = run(omni, environments={"eu": ["apac"]})
     assert taken["error"] == {"kind": "refused", "status": 400}

@@ -32,7 +32,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def here(tmp_path: Path) -> dict[str, Any]:
-    return {"record_path": str(tmp_path / "records")}
+    return {"record_path": str(tmp_path / "records"), "record_password": False}
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_all_is_carried_over(omni, here, old, shape):
     (file,) = Path(here["record_path"]).iterdir()
     assert yaml.safe_load(file.read_text())["id"] == new
     again = run(omni, **here, **MOVED)
-    assert (again["changed"], again["unverifiable"], again["archived"]) == (False, [], [old])
+    assert (again["changed"], again["unverifiable"], again["archived"]) == (False, ["password"], [old])
 
 
 def test_without_a_record_what_omni_shows_is_enough(omni):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -125,11 +126,14 @@ def test_before_there_is_a_connection(omni):
     assert omni.writes() == []
 
 
-def test_an_archived_model_is_not_there(omni):
+def test_a_model_in_the_trash_is_not_there(omni):
     id = omni.add_connection("sales")
     run(omni)
-    del omni.instance.models[id]
-    assert run(omni)["requests"] == [CREATE, refresh(id)]
+    (model,) = omni.instance.models.values()
+    record = {"id": id, "connectionId": id, "modelKind": "SCHEMA", "deletedAt": model["createdAt"]}
+    omni.respond_next(200, json.dumps({"connections": omni.connections}))
+    omni.respond_next(200, json.dumps({"records": [record]}))
+    assert run(omni, check=True)["requests"] == [CREATE, refresh(id)]
 
 
 def test_it_waits_as_long_as_it_takes_and_says_so(omni, clock):

@@ -143,7 +143,7 @@ def test_what_is_revoked(
                for change in changes for line in change.before)  # fmt: skip
 
 
-UNABLE = {
+UNABLE: dict[str, Any] = {
     "missing": (replace(TABLE, able=False), TABLE, replace(LATER, able=False), replace(LATER, name=("b",), able=False)),
     "excess": (replace(TABLE, privilege="UPDATE", owner="etl", able=False),),
 }  # fmt: skip
@@ -175,8 +175,8 @@ def test_what_this_login_cannot_manage(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_statement_names_so_many_relations_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     rights = tuple(replace(TABLE, name=("public", f"t{number}")) for number in range(2 * CHUNK + 1))
-    for listed in ({"missing": rights}, {"excess": rights}):
-        changes = build(monkeypatch).plan(replace(GRANTED, **listed))
+    for state in (replace(GRANTED, missing=rights), replace(GRANTED, excess=rights)):
+        changes = build(monkeypatch).plan(state)
         assert [len(change.payload.parts[0]) for change in changes] == [CHUNK, CHUNK, 1]
         assert [name for change in changes for name in change.payload.parts[0]] == [
             item.name for item in rights

@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import Any
 
 from .._converge import Change, listed
-from .._errors import Conflict, InvalidInput, Prerequisite, Refused
+from .._errors import Conflict, InvalidInput, Moved, Prerequisite, Refused
 from .rights import lacking
 from .session import PostgresResource, Session, Statement, check_role
 
@@ -40,13 +40,13 @@ FROM role
 
 #: What the role owns in this database; its default privileges and user mappings go by themselves.
 OWNED = """
-SELECT pg_describe_object(classid, objid, objsubid) AS what
+SELECT pg_describe_object(classid, objid, objsubid) COLLATE "C" AS what
 FROM pg_shdepend
 WHERE refclassid = 'pg_authid'::regclass AND deptype = 'o'
   AND refobjid = (SELECT oid FROM pg_roles WHERE rolname = %(name)s)
   AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
   AND classid NOT IN ('pg_default_acl'::regclass, 'pg_user_mapping'::regclass)
-ORDER BY what COLLATE "C"
+ORDER BY what
 """
 
 
@@ -175,6 +175,19 @@ class AbsentRole(PostgresResource):
                 with self._in(database) as session:
                     self.transact(session, together)
             yield from together
+
+    def send(self, session: Session, change: Change) -> None:
+        if change.payload.text.startswith("DROP OWNED") and session.rows(OWNED, {"name": self.name}):
+            # It would take along what was made since somebody looked.
+            raise Moved(
+                f"Dropping role {self.name} in {session.where}", "it just made something new", "Run again."
+            )
+        try:
+            super().send(session, change)
+        except Refused as refused:
+            if refused.detail.get("sqlstate") == "42704":  # undefined_object: another run was faster
+                raise Moved(refused.doing, refused.said, "Run again.") from None
+            raise
 
     def advise(self, session: Session, change: Change, refused: Refused) -> str:
         if refused.detail.get("sqlstate") != "42501":

@@ -63,6 +63,7 @@ LOCK = 0x6F6D6E69
 #: What a concurrent change of the same objects looks like: a fresh read settles it.
 MOVED = {
     "23505": "unique_violation",
+    "3F000": "invalid_schema_name",
     "40001": "serialization_failure",
     "40P01": "deadlock_detected",
     "42710": "duplicate_object",
@@ -315,12 +316,15 @@ def _refusal(doing: str, error: Any, plan: bool) -> Exception:
     """The error of a statement as one of the family."""
     code = error.pgcode
     said = " ".join((error.diag.message_primary or str(error)).split())
+    if code == "2BP01":  # dependent_objects_still_exist: which ones, is in the detail alone
+        said = f"{said} ({'; '.join((error.diag.message_detail or '').splitlines()[:5])})"
     concurrent = code in MOVED or (code == "XX000" and "concurrently" in said)
     if plan and concurrent:
         return Moved(doing, said, "Somebody else changes the same objects; run again.", sqlstate=code)
     if code is None:
         return Unreachable(doing, said, "The connection broke; check the server, then run again.")
     advice = {
+        "2BP01": "The login may not remove these: have their owner do it, or log in as a role that may.",
         "42501": "Log in as a role that may do this, or have such a role run the statement.",
         "55P03": "Somebody holds a lock on it; run again later, or raise lock_timeout.",
         "57014": "It took too long; run again later, or raise statement_timeout.",
@@ -416,13 +420,17 @@ class PostgresResource(Resource):
         try:
             with session.transaction(writing=True):
                 for change in changes:
-                    session.execute(change.payload)
+                    self.send(session, change)
         except Refused as refused:
             advice = self.advise(session, change, refused) if change else ""
             if not advice:
                 raise
             raise Refused(refused.doing, refused.said, advice, **refused.detail) from None
         self.remarks = list(dict.fromkeys([*self.remarks, *session.notices]))
+
+    def send(self, session: Session, change: Change) -> None:
+        """Send one change, in a transaction of ``session``."""
+        session.execute(change.payload)
 
     def advise(self, session: Session, change: Change, refused: Refused) -> str:
         """What to do about a change that the server refused, where more is known of it than its SQLSTATE.
