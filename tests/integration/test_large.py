@@ -76,9 +76,9 @@ def test_ten_thousand_tables(server: PostgresServer, monkeypatch: pytest.MonkeyP
     wait_until(is_back, "the server's recovery")
     made = perform(DEFINITION, given)
     assert (made["failed"], made["changed"]) == (False, True)
-    # Of four statements, the first is CONNECT on the database.
-    assert planned["granted"]["count"] - made["granted"]["count"] == 1 + 3 * CHUNK
-    assert made["already"] - planned["already"] == 1 + 3 * CHUNK
+    # Of the four statements before, two are for the database and the schema.
+    assert planned["granted"]["count"] - made["granted"]["count"] == 2 + 2 * CHUNK
+    assert made["already"] - planned["already"] == 2 + 2 * CHUNK
     ungranted = "SELECT count(*) FROM pg_class WHERE relnamespace = 2200 AND NOT has_table_privilege(%s, oid, 'SELECT')"
     assert server.execute("large", ungranted, (role,)) == [(0,)]
     for options in ({}, {"exclusive": True}, {"mode": "effective"}):
