@@ -12,7 +12,7 @@ description:
   - Keeps a schema of its own for the tables that people upload in Omni, with USAGE and CREATE for the Omni role. It
     is the second step of Omni's guide to Postgres.
   - Omni allows no modelled tables in that schema. One that is modelled too, or that already holds tables of
-    somebody else when it is first used, is refused.
+    somebody else when it is first used, is refused. So is one that belongs to Postgres or to an extension.
 author:
   - The omni_analytics.connect authors (@omni-analytics)
 extends_documentation_fragment:
@@ -34,12 +34,33 @@ options:
       - Owner of the schema. Without it, a new schema belongs to O(login_user), and an old one stays with its owner.
       - The owner can drop uploaded tables, but not read them.
     type: str
+  readers:
+    description:
+      - Roles that may read what O(role) has uploaded and will upload. They get USAGE on the schema, SELECT on the
+        tables of O(role) in it, and default privileges on those that it makes later.
+      - What O(role) uploads is its own, so that O(login_user) needs the rights of O(role), by membership with
+        INHERIT or as a superuser. Where it does not have them, the module fails and names the statement that helps.
+      - Roles that are not listed keep what they have.
+    type: list
+    elements: str
+    default: []
   modelled_schemas:
     description:
       - The schemas that Omni models. The module fails if O(name) is one of them; a name with C(*) never means it.
     type: list
     elements: str
     default: []
+  cascade:
+    description:
+      - Whether O(state=absent) also drops what is in the schema, and what depends on that elsewhere, such as views.
+      - Without it, the module fails and lists what is there.
+    type: bool
+    default: false
+  state:
+    description: Whether there shall be the schema, or not.
+    type: str
+    default: present
+    choices: [absent, present]
 """
 
 EXAMPLES = r"""
@@ -52,6 +73,25 @@ EXAMPLES = r"""
     name: omni_uploads
     role: omni
     modelled_schemas: [public]
+
+- name: Let the analysts read what people upload
+  omni_analytics.connect.omni_upload_schema:
+    login_host: db1.example.com
+    login_db: sales
+    login_user: admin
+    login_password: "{{ vault_admin_password }}"
+    name: omni_uploads
+    readers: [analysts]
+
+- name: Drop the schema, with all that was uploaded
+  omni_analytics.connect.omni_upload_schema:
+    login_host: db1.example.com
+    login_db: sales
+    login_user: admin
+    login_password: "{{ vault_admin_password }}"
+    name: omni_uploads
+    state: absent
+    cascade: true
 """
 
 RETURN = r"""
@@ -66,10 +106,26 @@ role:
   type: str
   sample: omni
 owner:
-  description: Owner of the schema; null in check mode, before it is created.
+  description: Owner of the schema; null where there is none.
   returned: success
   type: str
   sample: admin
+dropped:
+  description: What was dropped, or in check mode would be.
+  returned: success, with O(state=absent)
+  type: dict
+  contains:
+    count:
+      description: How many objects.
+      type: int
+    names:
+      description: The schema, and the first of what goes with it, O(max_listed) in all.
+      type: list
+      elements: str
+      sample: [schema omni_uploads, table omni_uploads.targets]
+    truncated:
+      description: Whether there are more than are listed.
+      type: bool
 statements:
   description: The SQL that was sent, or in check mode would be.
   returned: success

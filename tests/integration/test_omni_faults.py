@@ -147,7 +147,9 @@ def check_whole(omni: FakeOmni, changes: Changes, case: object, tally: Counter[s
     tally["losses"] += sum(not each for each in there)
     assert [len(each) for each in there] == [1, 1, 1], case
     (connection,), (model,), (schedule,) = there
-    tally["models never refreshed"] += not model["refreshed"]
+    tally["models never refreshed"] += not any(
+        job["model"] == model["id"] for job in omni.instance.jobs.values()
+    )
     given = changes.get("connection", {})
     assert (connection["name"], connection["baseRole"]) == (NAME, given.get("base_role")), case
     assert omni.password_of(connection["id"]) == given.get("password", PASSWORD), case

@@ -25,7 +25,7 @@ def test_a_record_beside_the_playbook(omni: FakeOmni, door: harness.Door) -> Non
     kept = {"record_path": "records/connections"}
     moved = {**kept, "host": "db2.example.com"}
     read = ("ansible.builtin.shell", {"cmd": "cat records/connections/*", "chdir": "{{ playbook_dir }}"})
-    made, text, again, failed, warned, checked, accepted, quiet, changed, done = harness.modules(
+    made, text, again, failed, warned, checked, accepted, quiet, changed, done, replaced = harness.modules(
         [
             call(omni, **kept),
             read,
@@ -37,6 +37,7 @@ def test_a_record_beside_the_playbook(omni: FakeOmni, door: harness.Door) -> Non
             call(omni, **moved, on_immutable_change="accept"),
             call(omni, **moved, password=NEW, update_password="always"),
             call(omni, **moved, password=NEW, update_password="always"),
+            call(omni, **kept, password=NEW, on_immutable_change="replace"),
         ],
         door=door,
         diff=True,
@@ -52,7 +53,10 @@ def test_a_record_beside_the_playbook(omni: FakeOmni, door: harness.Door) -> Non
     assert (checked["changed"], accepted["changed"], quiet["changed"]) == (True, True, False)
     assert (changed["password"]["state"], done["password"]["state"]) == ("set", "fits")
     assert (changed["changed"], done["changed"]) == (True, False)
-    assert [one["method"] for one in omni.writes()] == ["POST", "PATCH"]
+    assert [one["method"] for one in omni.writes()][:2] == ["POST", "PATCH"]
+    assert (replaced["changed"], replaced["replaced"]) == (True, made["connection_id"])
+    (live,) = [one for one in omni.connections if not one["deletedAt"]]
+    assert (live["id"], live["host"]) == (replaced["connection_id"], "db1.example.com")
 
 
 def test_twenty_forks_and_one_folder(omni: FakeOmni, tmp_path: Path) -> None:

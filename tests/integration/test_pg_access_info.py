@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
+import psycopg2
 import pytest
+import trustme
 from psycopg2.sql import SQL, Identifier
 
 from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres import (
@@ -19,6 +22,7 @@ from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.a
 from tests.sandbox.postgres import PostgresServer
 
 from . import harness
+from .admins import AsAdmin
 from .postgres_modules import Watch, perform, unwritten
 
 Login = dict[str, Any]
@@ -492,7 +496,47 @@ def test_what_comes_by_other_ways_counts(server: PostgresServer, login: Login, r
         assert [item["readable"] for item in everything["future_tables"]["items"]] == [True] * 2
 
 
+@pytest.mark.parametrize("kind", ["superuser", "createrole", "schema_owner", "rds", "cloud_sql"])
+def test_who_asks_makes_no_difference(
+    server: PostgresServer, arguments: Login, role: str, as_admin: AsAdmin, kind: str
+) -> None:
+    """Every login may read what it takes, one that holds nothing too."""
+    asking = as_admin(kind)
+    change(
+        server,
+        arguments["login_db"],
+        role,
+        "REVOKE SELECT ON sales_eu.orders FROM {role}; GRANT etl TO {role}",
+    )
+    own = perform(DEFINITION, {**arguments, "system_timezone": "Asia/Tokyo"})
+    found = perform(DEFINITION, {**arguments, **asking, "password": None, "system_timezone": "Asia/Tokyo"})
+    assert own["login"]["state"] != found.pop("login")["state"]
+    assert found == {key: value for key, value in own.items() if key != "login"}
+    assert {"relations", "writes", "timezone"} <= findings(found).keys()
+
+
 def test_two_queries(server: PostgresServer, arguments: Login) -> None:
     watch = Watch(server, arguments["login_db"])
     perform(DEFINITION, arguments)
     assert [text.split()[0] for text in watch.everything] == ["BEGIN", "SELECT", "WITH", "COMMIT"]
+
+
+def test_tls(server: PostgresServer, arguments: Login) -> None:
+    certificate = trustme.CA().issue_cert(server.host)
+    files = {"ssl_cert_file": server.socket_dir / "tls.crt", "ssl_key_file": server.socket_dir / "tls.key"}
+    certificate.cert_chain_pems[0].write_to_path(files["ssl_cert_file"])
+    certificate.private_key_pem.write_to_path(files["ssl_key_file"])
+    for path in files.values():
+        path.chmod(0o600)
+        shutil.chown(path, server.socket_dir.owner(), server.socket_dir.group())
+    try:
+        server.configure(ssl="on", **{name: str(path) for name, path in files.items()})
+    except psycopg2.Error as error:
+        pytest.skip(str(error))
+    try:
+        for ssl_mode, tls in (("require", True), ("disable", False)):
+            found = perform(DEFINITION, {**arguments, "ssl_mode": ssl_mode})
+            assert (found["failed"], bool(found["tls"])) == (False, tls)
+            assert not tls or found["tls"].startswith("TLSv1")
+    finally:
+        server.configure(ssl=None, **dict.fromkeys(files))

@@ -96,6 +96,23 @@ CASES: list[tuple[str, Login, str, tuple[str, ...]]] = [
         INVALID,
         ("take it out of one of the two",),
     ),
+    (ACCESS, {"try_upload": True}, INVALID, ("Reading try_upload: there is no schema", "Set upload_schema.")),
+    (ACCESS, {"upload_schema": "pg_temp"}, INVALID, ("pg_temp belongs to Postgres itself",)),
+    (
+        ACCESS,
+        {"system_timezone": "Mars/Olympus"},
+        INVALID,
+        ('Reading system_timezone: time zone "Mars/Olympus" not recognized', "such as Europe/Berlin"),
+    ),
+    (UPLOAD, {"readers": ["public"]}, INVALID, ("Reading readers: Postgres keeps the role name public",)),
+    (UPLOAD, {"readers": ["omni"]}, INVALID, ("omni owns what it uploads", "Take it out")),
+    (UPLOAD, {"readers": ["no such"]}, PREREQUISITE, ("Reading readers: there is no role no such",)),
+    (UPLOAD, {"name": ""}, INVALID, ("Reading name: '' is no name", "Choose another one")),
+    (UPLOAD, {"owner": "pg_monitor"}, INVALID, ("Reading owner: Postgres keeps the role name pg_monitor",)),
+    *(
+        (module, {"max_listed": -1}, INVALID, ("Reading max_listed: -1 is out of range", "0 lists all"))
+        for module in (UPLOAD, ACCESS)
+    ),
 ]
 NEEDED: dict[str, Login] = {
     USER: {"name": "omni", "password": "of the role"},

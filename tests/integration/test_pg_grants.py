@@ -466,22 +466,3 @@ def test_max_listed(arguments: Login, most: int, shown: int | None) -> None:
     full = perform(DEFINITION, {**arguments, "max_listed": most})
     assert full["granted"] == granted
     assert perform(DEFINITION, arguments)["changed"] is False
-
-
-def test_many_at_once(server: PostgresServer, login: Login, role_name: str, door: harness.Door) -> None:
-    """Eight hosts of an inventory that are one database."""
-    calls = [
-        {"omni_analytics.connect.omni_pg_user": {**login, "name": role_name, "password": PASSWORD}},
-        {"omni_analytics.connect.omni_pg_grants": {**login, "role": role_name, "schemas": ["*"]}},
-    ]
-    hosts = [f"host{number}" for number in range(8)]
-    run = harness.play(
-        calls, door=door, hosts=hosts, extra_args=["--forks", "8"], play_keywords={"strategy": "free"}
-    )
-    assert {host: (count["ok"], count["failed"]) for host, count in run.recap.items()} == dict.fromkeys(
-        hosts, (2, 0)
-    ), run.text
-    assert not perform(DEFINITION, {**login, "role": role_name, "schemas": ["*"]})["changed"]
-    assert logged_in(server, login["login_db"], role_name, PASSWORD, "SELECT count(*) FROM orders") == [
-        (600,)
-    ]

@@ -15,6 +15,7 @@ from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.g
 from tests.sandbox.postgres import PostgresServer
 
 from . import harness
+from .admins import KINDS, AsAdmin
 from .postgres_modules import CHECK, Watch, perform, unwritten
 
 Login = dict[str, Any]
@@ -343,6 +344,25 @@ def test_a_schema_dropped_between_read_and_apply(
     assert (result["failed"], result["changed"]) == (False, True), result
     assert "stats_monthly" not in result["schemas"]
     assert not any("stats_monthly" in text for text in result["statements"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_of_admin_does_what_it_can_and_says_the_rest(
+    run: Run, arguments: Login, as_admin: AsAdmin, role: str, kind: str
+) -> None:
+    """What is reported, run by somebody who can, is just what was left: to grant, and then to revoke."""
+    given = {**as_admin(kind), "role": role, "schemas": ["*"], "max_listed": 0}
+    before = sorted(run(PRIVILEGES))
+    for state in ("present", "absent"):
+        result = perform(DEFINITION, {**given, "state": state})
+        assert not result["failed"], result
+        items = result["unmanageable"]["items"]
+        assert bool(items) is (kind != "superuser")
+        for item in items:
+            run(item["statement"].replace("{", "{{").replace("}", "}}"))
+        again = perform(DEFINITION, {**given, "state": state, "on_unmanageable": "fail"})
+        assert (again["failed"], again["changed"]) == (False, False), again
+    assert sorted(run(PRIVILEGES)) == before
 
 
 def test_the_role_takes_back_what_else_was_granted_but_not_the_uploads(

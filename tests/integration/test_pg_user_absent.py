@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -227,29 +227,72 @@ def test_it_does_not_inherit_from_itself(gone: Login, role_name: str) -> None:
     assert f"Reading reassign_to: {role_name} is the role to be dropped" in result["msg"]
 
 
+@pytest.fixture
+def between(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], list[State]]:
+    """Has something done after the module's first look, and returns the list of its looks."""
+
+    def set_up(something: Callable[[], object]) -> list[State]:
+        looks: list[State] = []
+        look = AbsentRole.read
+
+        def read(resource: AbsentRole) -> State:
+            looks.append(look(resource))
+            if len(looks) == 1:
+                something()
+            return looks[-1]
+
+        monkeypatch.setattr(AbsentRole, "read", read)
+        return looks
+
+    return set_up
+
+
 def test_what_it_makes_meanwhile_is_not_lost(
-    server: PostgresServer, gone: Login, role_name: str, monkeypatch: pytest.MonkeyPatch
+    server: PostgresServer, gone: Login, role_name: str, between: Any
 ) -> None:
     """DROP OWNED drops what the role owns at that moment, not what it owned when somebody looked."""
     database = gone["login_db"]
     sql(server, database, "CREATE ROLE {role} LOGIN", role_name)
     reader(server, database, role_name)
-    looks = []
-
-    def read(resource: AbsentRole) -> State:
-        state = look(resource)
-        if not looks:
-            uploader(server, database, role_name)
-        looks.append(state)
-        return state
-
-    look = AbsentRole.read
-    monkeypatch.setattr(AbsentRole, "read", read)
+    looks = between(lambda: uploader(server, database, role_name))
     stopped = perform(DEFINITION, gone)
     assert stopped["error"]["kind"] == "conflict"
     assert stopped["error"]["owned"]["count"] == 2
     assert owner(server, database) == [("Plan.b", role_name), ("budget", role_name)]
     assert len(looks) == 2
+
+
+def test_another_run_was_faster(server: PostgresServer, gone: Login, role_name: str, between: Any) -> None:
+    sql(server, gone["login_db"], "CREATE ROLE {role} LOGIN", role_name)
+    looks = between(lambda: server.drop_role(role_name))
+    result = perform(DEFINITION, gone)
+    assert (result["failed"], result["changed"], len(looks)) == (False, False, 2), result
+
+
+@pytest.mark.parametrize("name", ["O\"mni's.100% {Rôle}", "ä" * 31 + "b", "SELECT", "$user\n"])
+def test_any_name(server: PostgresServer, gone: Login, name: str) -> None:
+    """Of the role, of its group, of the one that inherits, and of the database."""
+    group, heir, database = f"G{name[1:]}", f"H{name[1:]}", f"D{name[1:]}"
+    server.create_database(database)
+    given = {**gone, "login_db": database, "name": name, "reassign_to": heir, "all_databases": True}
+    try:
+        for other_role in (group, heir):
+            sql(server, database, "CREATE ROLE {role}", other_role)
+        make = {**given, "state": "present", "password": "x", "memberships": [group], "comment": name}
+        make["settings"] = {
+            "search_path": [name],
+            "application_name": name.encode("ascii", "ignore").decode(),
+        }
+        assert [perform(DEFINITION, make)["changed"] for _ in range(2)] == [True, False]
+        uploader(server, database, name)
+        statements = perform(DEFINITION, given, check=True)["statements"]
+        assert perform(DEFINITION, given)["statements"] == statements
+        assert owner(server, database) == [("Plan.b", heir), ("budget", heir)]
+        assert (exists(server, name), perform(DEFINITION, given)["changed"]) == (False, False)
+    finally:
+        server.drop_database(database)
+        for role in (name, group, heir):
+            server.drop_role(role)
 
 
 def test_many_at_once(server: PostgresServer, gone: Login, role_name: str, other: str) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 import secrets
 from collections.abc import Iterator
 from typing import Any
@@ -146,6 +147,18 @@ def test_what_means_the_same_is_not_sent(
     assert (result["failed"], result["changed"]) == (False, False), result
 
 
+def test_dates_as_yaml_has_them(arguments: Login, door: harness.Door) -> None:
+    day = datetime.date(2099, 1, 31)
+    moment = datetime.datetime(2099, 1, 31, 12, tzinfo=datetime.UTC)
+    results = harness.modules(
+        [("omni_pg_user", {**arguments, "valid_until": end}) for end in (day, moment)], door=door
+    )
+    assert [result["statements"][-1].partition(" VALID UNTIL ")[2] for result in results] == [
+        "'2099-01-31'",
+        "'2099-01-31 12:00:00+00:00'",
+    ]
+
+
 @pytest.mark.parametrize(
     ("days", "warned"), [(15.5, ""), (14, "days left: 14"), (0.5, "days left: 1"), (-1, "which is over")]
 )
@@ -167,6 +180,49 @@ def test_a_warning_before_the_role_expires(
         warnings = [text for text in result.get("warnings", []) if "is valid until" in text]
         assert len(warnings) == bool(warn)
         assert all(warn in text and "Set valid_until to a later day" in text for text in warnings)
+
+
+def test_settings_that_would_break_uploads(server: PostgresServer, arguments: Login, role_name: str) -> None:
+    read_only = {**arguments, "settings": {"default_transaction_read_only": "on"}}
+    stopped = perform(DEFINITION, {**read_only, "upload_schema": "omni_uploads"})
+    assert stopped["error"]["kind"] == "invalid_input"
+    assert "uploads tables to schema omni_uploads, and every upload would fail" in stopped["msg"]
+    perform(DEFINITION, arguments)
+    schema = f"uploads_{role_name}"
+    server.execute(
+        arguments["login_db"], f"CREATE SCHEMA {schema}; GRANT CREATE ON SCHEMA {schema} TO {role_name}"
+    )
+    with unwritten(server, arguments["login_db"]):
+        stopped = perform(DEFINITION, read_only)
+    assert stopped["error"]["kind"] == "invalid_input"
+    assert f"uploads tables to schema {schema}" in stopped["msg"]
+    for value in ("Off", False, "f", 0):
+        off = {**arguments, "settings": {"default_transaction_read_only": value}, "upload_schema": schema}
+        assert perform(DEFINITION, off)["changed"]
+
+
+def test_memberships_are_added_to(
+    server: PostgresServer, arguments: Login, role_name: str, group: str
+) -> None:
+    given = {**arguments, "memberships": [group, "no such", group]}
+    check, run = perform(DEFINITION, given, check=True), perform(DEFINITION, given)
+    assert [text.partition(" TO ")[0] for text in check["statements"][1:]] == [
+        f'GRANT "{group}"',
+        'GRANT "no such"',
+    ]
+    assert run["error"] == {"kind": "prerequisite", "roles": ["no such"]}
+    assert not server.execute("postgres", "SELECT FROM pg_roles WHERE rolname = %s", (role_name,))
+    wanted = {**arguments, "memberships": [group]}
+    perform(DEFINITION, wanted)
+    change(server, "GRANT pg_monitor TO {role}", role=role_name)
+    if server.version >= 16:
+        change(
+            server, "GRANT {group} TO {role} WITH INHERIT FALSE GRANTED BY dba", role=role_name, group=group
+        )
+        assert perform(DEFINITION, wanted)["changed"]
+    assert perform(DEFINITION, wanted)["changed"] is False
+    held = "SELECT pg_has_role(%s, 'pg_monitor', 'USAGE'), pg_has_role(%s, %s, 'USAGE')"
+    assert server.execute("postgres", held, (role_name, role_name, group)) == [(True, True)]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -104,6 +104,59 @@ def test_a_run_that_must_change_something_fails_or_is_skipped(
     assert server.catalog_writes(database) == before
 
 
+def test_the_role_on_a_standby(
+    standby: Standby, on_standby: dict[str, Any], login: dict[str, Any], role_name: str
+) -> None:
+    """Its variable reaches every step; those that find nothing to change do not ask for it."""
+    hosts = {
+        name: {
+            **{
+                f"omni_postgres_{option}": value
+                for option, value in on_standby.items()
+                if option != "login_db"
+            },
+            "omni_postgres_database": login["login_db"],
+            "omni_postgres_role": role_name,
+            "omni_postgres_password": "wanted",
+            "omni_postgres_upload_schema": UPLOADS,
+            **({"omni_postgres_on_standby": name} if name != "default" else {}),
+        }
+        for name in ("default", "fail", "skip")
+    }
+    keywords = {"roles": ["omni_analytics.connect.omni_postgres"]}
+    tags = ["omni_user", "omni_grants", "omni_upload_schema"]
+
+    def apply(tags: list[str]) -> list[tuple[str, str]]:
+        run = harness.play([], door="in_process", hosts=hosts, tags=tags, play_keywords=keywords)
+        return sorted((result.host, result.status) for result in run.results if "omni_" in result.action)
+
+    assert apply(["omni_user"]) == [("default", "failed"), ("fail", "failed"), ("skip", "skipped")]
+    told(harness.modules(calls(login, role_name), door="in_process"))
+    standby.catch_up()
+    hosts = {
+        name: {**variables, "omni_postgres_schemas": ["public", "sales_*"]}
+        for name, variables in hosts.items()
+    }
+    assert apply(tags) == [(name, "ok") for name in hosts for _ in tags]
+
+
+def test_an_upload_that_is_tried_on_a_standby(
+    standby: Standby, on_standby: dict[str, Any], login: dict[str, Any], role_name: str
+) -> None:
+    told(harness.modules(calls(login, role_name), door="in_process"))
+    standby.catch_up()
+    name, arguments = report(on_standby, role_name)
+    results = harness.modules(
+        [(name, {**arguments, "try_upload": True, "on_standby": choice}) for choice in ("fail", "skip")],
+        door="in_process",
+    )
+    how = "it is a standby, which only reads"
+    assert [result["upload_tried"] for result in results] == [
+        {"state": "failed", "how": how}, {"state": "not_tried", "how": how}
+    ]  # fmt: skip
+    assert [result["uploads"] for result in results] == [False, True]
+
+
 def test_several_hosts_lead_to_the_primary(
     door: harness.Door, server: PostgresServer, on_standby: dict[str, Any], role_name: str
 ) -> None:

@@ -52,6 +52,7 @@ def test_a_life_on_any_instance(omni, quirks):
         made = run(omni, name=role, base_role=role)
         assert made["changed"], made
         id = made["connection_id"]
+        assert made["connection"]["user_attribute_name_for_connection_environments"] is None
         for given in ({"name": role}, {"name": role, "connection_id": id}):
             again = run(omni, **given, base_role=role)
             assert (again["changed"], again["connection_id"]) == (False, id), again

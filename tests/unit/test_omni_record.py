@@ -261,6 +261,22 @@ def test_a_record_that_cannot_be_written_is_returned(omni, tmp_path):
     assert accepted["unverifiable"] == ["password"]
 
 
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_a_record_is_written_whole_or_not_at_all(omni, folder, monkeypatch, step):
+    here: dict[str, Any] = {"record_path": str(folder), "update_password": "always"}
+    run(omni, **here)
+    kept = the_file(folder).read_bytes()
+
+    def full(*_given: Any) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(record.os, step, full)
+    result = run(omni, **here, password=NEW)
+    assert (result["changed"], the_file(folder).read_bytes()) == (True, kept)
+    assert "No space left on device" in result["warnings"][0]
+    assert yaml.safe_load(result["record"]["content"])["password"].encode() not in kept
+
+
 def test_passwords(omni, folder):
     here: dict[str, Any] = {"record_path": str(folder)}
     id = run(omni, **here)["connection_id"]

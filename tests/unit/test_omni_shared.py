@@ -126,12 +126,6 @@ def test_a_task_on_its_own_asks_for_what_it_needs(clock):
     assert omni.asked == ["a", "a"]
 
 
-def rename(omni: Omni, old: str, new: str | None) -> None:
-    omni.there = [
-        {**one, "name": new} if one["name"] == old else one for one in omni.there if new or one["name"] != old
-    ]
-
-
 @pytest.mark.parametrize(
     ("path", "body", "change", "found", "asked"),
     [

@@ -55,14 +55,12 @@ class Record:
         self.serves: dict[str, list[str]] = {}
         #: why the file could not be read, or was not written
         self.unread = self.unwritten = ""
-        self._stored: str | None = None
         self._load()
 
     def _load(self) -> None:
         try:
             with open(self.path, encoding="utf-8") as file:
-                self._stored = file.read()
-            found = yaml.safe_load(self._stored)
+                found = yaml.safe_load(file)
         except (FileNotFoundError, NotADirectoryError):
             return
         except (OSError, ValueError, yaml.YAMLError) as error:
@@ -98,14 +96,12 @@ class Record:
 
     def save(self) -> bool:
         """Write the file, whole or not at all; say whether it is there now, else why not in ``unwritten``."""
-        text, temporary = self.text(), f"{self.path}.{secrets.token_hex(4)}~"
-        if text == self._stored:
-            return True
+        temporary = f"{self.path}.{secrets.token_hex(4)}~"
         try:
             os.makedirs(os.path.dirname(self.path), exist_ok=True)
             try:
                 with open(temporary, "x", encoding="utf-8") as file:
-                    file.write(text)
+                    file.write(self.text())
                     file.flush()
                     os.fsync(file.fileno())
                 os.replace(temporary, self.path)
@@ -115,7 +111,7 @@ class Record:
         except (OSError, UnicodeError) as error:
             self.unwritten = str(error)
             return False
-        self._stored, self.unread, self.unwritten = text, "", ""
+        self.unread = self.unwritten = ""
         return True
 
     def remove(self) -> None:

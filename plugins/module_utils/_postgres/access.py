@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +40,7 @@ class State:
     tls: str | None
     absent_schemas: tuple[str, ...]
     found: Mapping[str, Any]
-    tried: tuple[str, str] = ("not_tried", "try_upload is false")
+    tried: tuple[str, str]
 
 
 class Access(Resource):
@@ -63,17 +64,19 @@ class Access(Resource):
 
     def read(self) -> State:
         login, how = "not_tried", "no password was given"
-        if self.params["password"] is not None:
-            try:
-                with Session(self.params, self.role, self.params["password"]) as session:
+        with ExitStack() as opened:
+            if self.params["password"] is not None:
+                try:
+                    session = opened.enter_context(Session(self.params, self.role, self.params["password"]))
                     asked = session.connection.info.used_password
+                    login = "succeeded"
                     how = "with its password" if asked else "the server did not ask for a password"
-                    return self._look(session, "succeeded", how)
-            except Unreachable as refused:
-                if self.params["login_user"] is None:
-                    raise
-                login, how = "refused", refused.said
-        with Session(self.params) as session:
+                except Unreachable as refused:
+                    if self.params["login_user"] is None:
+                        raise
+                    login, how = "refused", refused.said
+            if login != "succeeded":
+                session = opened.enter_context(Session(self.params))
             return self._look(session, login, how)
 
     def _look(self, session: Session, login: str, how: str) -> State:
@@ -102,11 +105,13 @@ class Access(Resource):
             tls=info.ssl_attribute("protocol") if info.ssl_in_use else None,
             absent_schemas=tuple(_schemas.absent(spaces, self.patterns)),
             found=found,
-            **({"tried": self._try_upload(session, login)} if self.params["try_upload"] else {}),
+            tried=self._try_upload(session, login),
         )
 
     def _try_upload(self, session: Session, login: str) -> tuple[str, str]:
         """Make a table as Omni would, and roll it back: succeeded, failed or not_tried, and why."""
+        if not self.params["try_upload"]:
+            return "not_tried", "try_upload is false"
         if self.check_mode:
             return "not_tried", "check mode only reads"
         if login != "succeeded":
