@@ -59,7 +59,7 @@ def main() -> int:
     print()
     for major, passed, seconds, closing in rows:
         print(f"{major}  {'ok' if passed else 'FAILED':6} {seconds:6.1f} s  {closing}")
-    return 0 if all(passed for _, passed, _, _ in rows) else 1
+    return 0 if all(passed for dummy, passed, dummy, dummy in rows) else 1
 
 
 if __name__ == "__main__":

@@ -29,7 +29,9 @@ class ConnectError(Exception):
         self.said = " ".join(said.split())
         message = f"{doing}: {self.said}" if self.said else doing
         if todo:
-            message = f"{message} {todo}" if message.endswith(("?", "!")) else f"{message.rstrip('.')}. {todo}"
+            message = (
+                f"{message} {todo}" if message.endswith(("?", "!")) else f"{message.rstrip('.')}. {todo}"
+            )
         super().__init__(message)
         self.detail = detail
 

@@ -82,7 +82,7 @@ def _compare(server: PostgresServer, size: int) -> None:
     for what, repeats, theirs, ours in runs:
         taken: dict[str, list[float]] = {"ON ALL TABLES": [], "omni_pg_grants": []}
         rows, sent = dict.fromkeys(taken, 0), dict.fromkeys(taken, 0)
-        for _ in range(repeats):
+        for dummy in range(repeats):
             for who, call in (("ON ALL TABLES", theirs), ("omni_pg_grants", ours)):
                 before, watch = _written(server, name), Watch(server, name)
                 begun = time.perf_counter()

@@ -59,7 +59,7 @@ def perform(definition: Definition, arguments: Mapping[str, Any], check: bool = 
     spec = {name: dict(option) for name, option in definition.options.items()}
     checked = ArgumentSpecValidator(spec, **definition.rules).validate(dict(arguments))
     assert not checked.error_messages
-    result, _ = definition.perform(checked.validated_parameters, check)
+    result, dummy = definition.perform(checked.validated_parameters, check)
     assert result.get("error", {}).get("kind") != "bug", result["exception"]
     return {"failed": False, **result}
 

@@ -93,7 +93,7 @@ def test_which_door_and_why(login: dict[str, Any], other_python: str, tmp_path: 
         [
             {"name": f"case {number}", ACCESS: {**login, "role": "etl"}, "ignore_errors": True}
             | {"ignore_unreachable": True, **keywords}
-            for number, (keywords, _) in enumerate(cases)
+            for number, (keywords, dummy) in enumerate(cases)
         ],
         door="in_process",
         hosts={"here": {}, "elsewhere": {"ansible_python_interpreter": other_python}},

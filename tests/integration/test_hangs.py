@@ -49,7 +49,7 @@ class Proxy(threading.Thread):
     def run(self) -> None:
         with contextlib.suppress(OSError):  # the listener was shut down
             while True:
-                client, _ = self._listener.accept()
+                client, dummy = self._listener.accept()
                 threading.Thread(target=self._forward, args=(client,), daemon=True).start()
 
     def _forward(self, client: socket.socket) -> None:

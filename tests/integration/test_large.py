@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import psycopg2
@@ -22,7 +22,11 @@ from .postgres_modules import perform, unwritten
 
 TABLES = 10_000
 #: Room for some thousand locks; and what was committed before the crash shall be there after it.
-SETTINGS = {"max_locks_per_transaction": 10, "max_connections": 20, "synchronous_commit": "on"}
+SETTINGS: Mapping[str, str | int] = {
+    "max_locks_per_transaction": 10,
+    "max_connections": 20,
+    "synchronous_commit": "on",
+}
 
 
 @pytest.fixture(scope="module")

@@ -234,7 +234,7 @@ def test_an_instance_that_answers_so(omni, door, status, body, content_type, wor
 
 
 def test_two_of_one_name(omni, door):
-    ids = sorted(omni.add_connection("Sales", database="sales", defaultSchema="public") for _ in range(2))
+    ids = sorted(omni.add_connection("Sales", database="sales", defaultSchema="public") for dummy in range(2))
     unclear, absent, chosen = harness.modules(
         [call(omni), call(omni, state="absent"), call(omni, connection_id=ids[0])], door=door
     )

@@ -120,18 +120,24 @@ def test_what_the_run_itself_wrote_is_read_anew(omni, api):
 
 
 def test_forks_wait_for_their_turn_instead_of_being_refused(omni):
-    omni.quirks.rate_limit, omni.quirks.rate_window = 60, 2.5
+    omni.quirks.rate_limit, omni.quirks.rate_window = 60, 1.5
     hosts = inventory(omni, names(200))
-    run = connect(hosts, tags=["omni_connection"], patches=["_omni.shared:MINUTE=2.6"])
+    run = connect(hosts, tags=["omni_connection"], patches=["_omni.shared:MINUTE=1.7"])
     assert failed(run) == []
     assert sorted(one["name"] for one in omni.connections) == names(200)
     assert sum(request["status"] == 429 for request in omni.requests) < 10
     assert sum(asked(omni).values()) < 420
 
 
-def test_a_turn_that_comes_too_late_is_an_error_that_says_what_to_do(omni, api):
-    calls = [("omni_connection_info", {**api, "requests_per_minute": 2, "total_timeout": 3})] * 3
-    *fine, late = harness.modules(calls, door="in_process")
-    assert [result["failed"] for result in fine] == [False, False]
-    assert "total_timeout" in late["msg"]
-    assert "requests_per_minute" in late["msg"]
+def test_all_forks_take_their_turns_from_one_minute(omni, api):
+    given = {**api, "name": "{{ inventory_hostname }}", "host": "db.example.com", "database": "sales"}
+    task = {"name": "create", MODULE: {**given, "password": "secret of the role", "total_timeout": 20}}
+    forks = ["--forks", "20"]
+    run = harness.play([task], door="in_process", hosts=names(40), extra_args=forks)
+    assert len(omni.requests) == 60  # of 82
+    late = [item.result["msg"] for item in run.results if item.status == "failed"]
+    assert len(late) == len(failed(run)) > 0
+    assert all("total_timeout" in text and "requests_per_minute" in text for text in late)
+    again = harness.play([task], door="in_process", hosts=names(40), extra_args=forks)
+    assert failed(again) == []
+    assert sorted(one["name"] for one in omni.connections) == names(40)

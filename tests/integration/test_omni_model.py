@@ -69,7 +69,7 @@ def test_a_refresh_that_fails(omni, api, door):
 
 def test_the_steps_of_the_role(omni, api):
     omni.instance.polls_in_progress = 0
-    chosen, _twin = (omni.add_connection("twin", database="d", defaultSchema="public") for _ in range(2))
+    chosen, _twin = (omni.add_connection("twin", database="d", defaultSchema="public") for dummy in range(2))
     nightly = {"omni_postgres_refresh_schedules": [{"schedule": "0 2 * * ? *"}]}
     hosts: dict[str, Any] = {
         "plain": {},

@@ -140,7 +140,7 @@ def closed() -> Iterator[int]:
 def test_bad_input(
     server: PostgresServer, login: Login, door: harness.Door, silent: int, closed: int
 ) -> None:
-    calls = [(module, {**login, **NEEDED[module], **options}) for module, options, *_ in CASES]
+    calls = [(module, {**login, **NEEDED[module], **options}) for module, options, *dummy in CASES]
     with unwritten(server, login["login_db"]):
         results = harness.modules(calls, door=door, vars={"silent": silent, "closed": closed})
     wrong = []

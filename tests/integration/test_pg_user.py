@@ -110,10 +110,10 @@ def test_no_secret_is_shown(
     tasks: list[Login] = [
         {"name": f"call {number}", "omni_analytics.connect.omni_pg_user": options, "ignore_errors": True}
         | more
-        for number, (options, more, _) in enumerate(calls)
+        for number, (options, more, dummy) in enumerate(calls)
     ]
     run = harness.play(tasks, door=door, diff=True, verbosity=4, vars=secrets)
-    assert [run.result(task["name"]).status for task in tasks] == [status for *_, status in calls]
+    assert [run.result(task["name"]).status for task in tasks] == [status for *dummy, status in calls]
     for secret in (*secrets.values(), "S3cret", "SCRAM-SHA-256$"):
         assert secret not in run.text
     for secret in secrets.values():

@@ -283,7 +283,7 @@ def test_any_name(server: PostgresServer, gone: Login, name: str) -> None:
             "search_path": [name],
             "application_name": name.encode("ascii", "ignore").decode(),
         }
-        assert [perform(DEFINITION, make)["changed"] for _ in range(2)] == [True, False]
+        assert [perform(DEFINITION, make)["changed"] for dummy in range(2)] == [True, False]
         uploader(server, database, name)
         statements = perform(DEFINITION, given, check=True)["statements"]
         assert perform(DEFINITION, given)["statements"] == statements

@@ -94,7 +94,7 @@ def test_a_wrong_password_is_told_from_a_right_one(
 ) -> None:
     wanted = {**pooled, "name": role_name, "password": "wanted"}
     other = {**wanted, "password": "other"}
-    _, differs, repaired, fits = harness.modules(
+    dummy, differs, repaired, fits = harness.modules(
         [
             ("omni_pg_user", wanted),
             ("omni_pg_user", other),

@@ -70,7 +70,7 @@ def test_check_mode_tells_the_same_as_on_the_primary(
 def test_what_converged_on_the_primary_is_so_on_the_standby(
     door: harness.Door, standby: Standby, login: dict[str, Any], on_standby: dict[str, Any], role_name: str
 ) -> None:
-    assert all(changed for changed, _ in told(harness.modules(calls(login, role_name), door=door)))
+    assert all(changed for changed, dummy in told(harness.modules(calls(login, role_name), door=door)))
     standby.catch_up()
     *results, found = harness.modules(
         [*calls(on_standby, role_name), report(on_standby, role_name)], door=door
@@ -137,7 +137,7 @@ def test_the_role_on_a_standby(
         name: {**variables, "omni_postgres_schemas": ["public", "sales_*"]}
         for name, variables in hosts.items()
     }
-    assert apply(tags) == [(name, "ok") for name in hosts for _ in tags]
+    assert apply(tags) == [(name, "ok") for name in hosts for dummy in tags]
 
 
 def test_an_upload_that_is_tried_on_a_standby(
@@ -169,4 +169,4 @@ def test_several_hosts_lead_to_the_primary(
         },
     }
     results = harness.modules([*calls(hosts, role_name), *calls(hosts, role_name)], door=door)
-    assert [changed for changed, _ in told(results)] == [True] * 3 + [False] * 3
+    assert [changed for changed, dummy in told(results)] == [True] * 3 + [False] * 3

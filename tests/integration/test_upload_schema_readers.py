@@ -214,3 +214,22 @@ def test_an_empty_schema_goes_without_a_word(server: PostgresServer, arguments: 
     perform(DEFINITION, {**arguments, "readers": ["etl"]})
     dropped = perform(DEFINITION, {**arguments, "role": "nobody here", "state": "absent"})
     assert dropped["statements"] == ['DROP SCHEMA "uploads"']
+
+
+def test_the_roles_variable(server: PostgresServer, arguments: Login, role: str, role_vars: Login) -> None:
+    """The role leaves the step to the module, readers and all."""
+    run = harness.play(
+        [],
+        door="in_process",
+        hosts={
+            "one": {
+                **role_vars,
+                "omni_postgres_upload_schema": "uploads",
+                "omni_postgres_upload_readers": ["etl"],
+            }
+        },
+        tags=["omni_upload_schema"],
+        play_keywords={"roles": ["omni_analytics.connect.omni_postgres"]},
+    )
+    assert run.rc == 0, run.text
+    assert reads(server, arguments["login_db"], "etl", "first")

@@ -88,7 +88,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with ExitStack() as stack:
         heading("Starting the sandbox: two Postgres servers, and a fake Omni")
-        first, second = (stack.enter_context(PostgresServer()) for _ in range(2))
+        first, second = (stack.enter_context(PostgresServer()) for dummy in range(2))
         omni = stack.enter_context(FakeOmni())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="omni-demo-")))
         databases = [

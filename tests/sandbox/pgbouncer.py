@@ -84,7 +84,7 @@ class PgBouncer:
             **run_as(user),
         )
         try:
-            wait_until(self._listens, "PgBouncer to listen:", lambda: (base / "log").read_text())
+            wait_until(self._listens, "PgBouncer to listen:", (base / "log").read_text)
         except SandboxError:
             self.__exit__()
             raise

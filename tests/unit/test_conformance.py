@@ -89,12 +89,6 @@ class World:
         return json.dumps(vars(self.omni.instance) | {"quirks": None}, default=repr)
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[FakeOmni]:
-    with FakeOmni() as omni:
-        yield omni
-
-
 @pytest.fixture
 def world(running: FakeOmni) -> Iterator[World]:
     running.reset()

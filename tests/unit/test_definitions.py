@@ -67,7 +67,7 @@ def test_an_error_of_ours_is_a_failed_task(where: str) -> None:
 
 @pytest.mark.parametrize("where", ["build", "enter", "read"])
 def test_a_bug_is_a_failed_task_with_its_traceback(where: str) -> None:
-    result, _ = perform(where, KeyError("lost"))
+    result, dummy = perform(where, KeyError("lost"))
     assert result["failed"]
     assert result["msg"] == "Unexpected KeyError: 'lost'. This is a bug in omni_analytics.connect."
     assert result["error"] == {"kind": "bug"}

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -103,12 +103,6 @@ class Client:
         status_path = f"/api/v1/jobs/{job['jobId']}/status"
         assert self("GET", status_path)[1]["status"] == "IN_PROGRESS"
         return str(self("GET", status_path)[1]["status"])
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[FakeOmni]:
-    with FakeOmni() as omni:
-        yield omni
 
 
 @pytest.fixture
@@ -480,7 +474,7 @@ def test_canned_answers(omni: FakeOmni, call: Client) -> None:
     assert call.raw("GET", CONNECTIONS).headers["Location"] == "https://elsewhere.example.com/"
     assert (call.raw("GET", CONNECTIONS).status_code, call.names()) == (502, [])
     omni.always(200, "<html>é</html>", "text/html; charset=utf-8")
-    for _ in range(2):
+    for dummy in range(2):
         assert call.raw("GET", CONNECTIONS).text == "<html>é</html>"
     assert [request["status"] for request in omni.requests] == [302, 502, 200, 200, 200]
     omni.reset()
@@ -560,7 +554,7 @@ def test_by_hand(tmp_path: Path, number: signal.Signals) -> None:
     )
     try:
         assert process.stdout is not None
-        said = dict(process.stdout.readline().strip().split(": ", 1) for _ in range(3))
+        said = dict(process.stdout.readline().strip().split(": ", 1) for dummy in range(3))
         found = json.loads((folder / "fake_omni.json").read_text())
         assert found == said | {"member_token": found["member_token"], "pid": process.pid}
         assert {os.stat(path).st_mode & 0o777 for path in folder.iterdir()} == {0o600}

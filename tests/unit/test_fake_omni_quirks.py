@@ -31,12 +31,6 @@ DAILY = {"schedule": "0 2 * * ? *", "timezone": "UTC"}
 Send = Callable[..., requests.Response]
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[FakeOmni]:
-    with FakeOmni() as omni:
-        yield omni
-
-
 @pytest.fixture
 def omni(running: FakeOmni) -> Iterator[FakeOmni]:
     running.reset()
@@ -173,7 +167,7 @@ def test_unique_names(omni: FakeOmni, send: Send, status: Any) -> None:
 
 def test_rate_limit(omni: FakeOmni, send: Send) -> None:
     omni.quirks.rate_limit = 3
-    statuses = [send("POST", CONNECTIONS, CREATE).status_code for _ in range(5)]
+    statuses = [send("POST", CONNECTIONS, CREATE).status_code for dummy in range(5)]
     assert statuses == [201, 201, 201, 429, 429]
     assert len(omni.connections) == 3
     limited = send("GET", CONNECTIONS)
@@ -200,7 +194,7 @@ def test_fail_after_commit(omni: FakeOmni, send: Send) -> None:
 def test_get_lag(omni: FakeOmni, send: Send) -> None:
     omni.quirks.get_lag = 2
     path = f"{CONNECTIONS}/{create(send)}"
-    assert [send("GET", path).status_code for _ in range(4)] == [404, 404, 200, 200]
+    assert [send("GET", path).status_code for dummy in range(4)] == [404, 404, 200, 200]
 
 
 def read_both_ways(send: Send, id: str) -> dict[str, Any]:
@@ -400,10 +394,10 @@ def test_which_requests_meet_a_fault(omni: FakeOmni, send: Send) -> None:
     path = f"{CONNECTIONS}/{create(send)}"
     omni.fault("GET", f"{CONNECTIONS}/*", nth=2, times=2, kind="status 500")
     omni.fault("*", "/api/v1/models*", kind="status 503")
-    assert [send("PATCH", path, {"baseRole": "VIEWER"}).status_code for _ in range(2)] == [200, 200]
+    assert [send("PATCH", path, {"baseRole": "VIEWER"}).status_code for dummy in range(2)] == [200, 200]
     assert send("GET", CONNECTIONS).status_code == 200
     assert send("GET", MODELS).status_code == 503
-    assert [send("GET", path).status_code for _ in range(5)] == [200, 500, 500, 200, 200]
+    assert [send("GET", path).status_code for dummy in range(5)] == [200, 500, 500, 200, 200]
     assert send("GET", MODELS).status_code == 200
 
 

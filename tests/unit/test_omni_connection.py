@@ -5,16 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from ansible_collections.omni_analytics.connect.plugins.module_utils import _converge
 from ansible_collections.omni_analytics.connect.plugins.module_utils._errors import Conflict, InvalidInput
 from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import (
-    client,
     connection,
     connection_info,
     settings,
@@ -26,21 +22,6 @@ CONNECTIONS = "/api/v1/connections"
 ID = "00000000-0000-4000-8000-000000000001"
 PASSWORD = "a password nobody may see"
 MASK = "********"
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[FakeOmni]:
-    with FakeOmni() as omni:
-        yield omni
-
-
-@pytest.fixture
-def omni(running: FakeOmni, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOmni]:
-    running.reset()
-    for waiting in (client, connection, _converge):
-        monkeypatch.setattr(waiting, "time", SimpleNamespace(sleep=lambda _seconds: None))
-    yield running
-    assert running.violations == []
 
 
 def params(**given: Any) -> dict[str, Any]:
@@ -386,7 +367,7 @@ def test_one_in_the_trash_does_not_count_though_it_be_listed(omni, monkeypatch):
 
 
 def test_several_of_one_name_are_an_error_until_one_is_chosen(omni):
-    ids = sorted(omni.add_connection("sales", database="sales", defaultSchema="public") for _ in range(2))
+    ids = sorted(omni.add_connection("sales", database="sales", defaultSchema="public") for dummy in range(2))
     result = run(omni)
     assert (result["error"]["kind"], result["error"]["ids"]) == ("conflict", ids)
     assert all(id in result["msg"] for id in ids)

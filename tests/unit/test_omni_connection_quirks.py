@@ -11,9 +11,7 @@ import pytest
 
 from tests.sandbox.omni_quirks import Quirks
 
-from .test_omni_connection import CONNECTIONS, ID, omni, run, running  # noqa: F401
-
-# ruff: noqa: F811 (the fixtures)
+from .test_omni_connection import CONNECTIONS, ID, run
 
 ROLES = ("RESTRICTED_QUERIER", "QUERY_TOPICS")
 STYLES = get_args(get_type_hints(Quirks)["error_style"])

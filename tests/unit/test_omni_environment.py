@@ -20,12 +20,6 @@ ENVIRONMENTS = "/api/v1/connection-environments"
 CONNECTIONS = "/api/v1/connections"
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[FakeOmni]:
-    with FakeOmni() as omni:
-        yield omni
-
-
 @pytest.fixture
 def omni(running: FakeOmni, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOmni]:
     """An Omni with the connections base, eu and asia."""

@@ -15,9 +15,7 @@ import yaml
 from ansible_collections.omni_analytics.connect.plugins.module_utils._definition import Library
 from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import record
 
-from .test_omni_connection import CONNECTIONS, PASSWORD, omni, run, running  # noqa: F401
-
-# ruff: noqa: F811 (the fixtures)
+from .test_omni_connection import CONNECTIONS, PASSWORD, run
 
 WRITE_ONLY = [
     "host",
@@ -151,7 +149,7 @@ def test_what_omni_shows_counts_before_the_record(omni, folder):
 def test_a_connection_made_by_hand_is_used_as_it_is_until_accepted(omni, folder):
     omni.add_connection("sales", database="sales", defaultSchema="public")
     here: dict[str, Any] = {"record_path": str(folder)}
-    for _ in range(2):
+    for dummy in range(2):
         result = run(omni, **here)
         assert (result["changed"], result["unverifiable"]) == (False, [*WRITE_ONLY, "password"])
         assert not folder.exists()
@@ -174,12 +172,12 @@ def test_a_record_that_was_deleted_or_broken_leaves_the_settings_unverifiable(om
         file.unlink()
     else:
         file.write_text(broken, encoding="utf-8")
-    for _ in range(2):
+    for dummy in range(2):
         result = run(omni, **here)
         assert (result["changed"], result["unverifiable"]) == (False, [*WRITE_ONLY, "password"])
         assert bool(result.get("warnings")) is (broken is not None)
         assert (file.read_text() if file.exists() else None) == broken
-    assert [run(omni, **here, update_password="always")["changed"] for _ in range(2)] == [True, False]
+    assert [run(omni, **here, update_password="always")["changed"] for dummy in range(2)] == [True, False]
     mended = run(omni, **here, on_immutable_change="accept")
     assert (mended["changed"], run(omni, **here)["unverifiable"]) == (True, [])
 
@@ -202,7 +200,7 @@ def test_a_record_that_was_edited_by_hand(omni, folder, edit, unverifiable, diff
     run(omni, **here)
     kept = yaml.safe_load(the_file(folder).read_text())
     the_file(folder).write_text(yaml.safe_dump({**kept, "settings": {**kept["settings"], **edit}}))
-    for _ in range(2):
+    for dummy in range(2):
         result = run(omni, **here)
         assert (result["changed"], result["unverifiable"]) == (False, unverifiable)
         assert list(result["differences"]) == differing
@@ -231,7 +229,7 @@ def test_a_stale_copy_settles_after_one_run(omni, folder):
     stale = the_file(folder).read_text()
     run(omni, **here, password=NEW)
     the_file(folder).write_text(stale)
-    assert [run(omni, **here, password=NEW)["changed"] for _ in range(2)] == [True, False]
+    assert [run(omni, **here, password=NEW)["changed"] for dummy in range(2)] == [True, False]
 
 
 def test_a_newer_format_is_left_alone(omni, folder):
@@ -283,7 +281,7 @@ def test_passwords(omni, folder):
     assert run(omni, **here)["password"] == {"state": "fits", "how": "by the record"}
     assert run(omni, **here, password=None)["password"]["state"] == "not_checked"
     # One that differs is reported, and neither sent nor noted.
-    for _ in range(2):
+    for dummy in range(2):
         differs = run(omni, **here, password=NEW)
         assert (differs["changed"], differs["password"]["state"]) == (False, "differs")
         assert "update_password: always sends it" in differs["warnings"][0]
@@ -296,7 +294,7 @@ def test_passwords(omni, folder):
     assert NEW not in the_file(folder).read_text()
     # Without a digest, every run has to send it.
     none: dict[str, Any] = {**always, "record_password": False, "password": NEW}
-    assert [run(omni, **none)["changed"] for _ in range(2)] == [True, True]
+    assert [run(omni, **none)["changed"] for dummy in range(2)] == [True, True]
     assert "scrypt" not in the_file(folder).read_text()
     assert [write["method"] for write in omni.writes()] == ["POST", "PATCH", "PATCH", "PATCH"]
 

@@ -192,12 +192,6 @@ def test_what_cannot_be_meant(given: dict[str, Any], says: str) -> None:
     assert says in str(caught.value)
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[FakeOmni]:
-    with FakeOmni() as omni:
-        yield omni
-
-
 @pytest.fixture
 def omni(running: FakeOmni, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOmni]:
     running.reset()
@@ -243,7 +237,7 @@ def test_before_there_is_a_model(omni):
 
 
 def test_several_connections_of_the_name(omni):
-    ids = sorted(omni.add_connection("sales") for _ in range(2))
+    ids = sorted(omni.add_connection("sales") for dummy in range(2))
     assert run(omni, wanted(NIGHTLY))["error"] == {"kind": "conflict", "ids": ids}
 
 

@@ -15,9 +15,7 @@ import yaml
 
 from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import schema_model
 
-from .test_omni_connection import CONNECTIONS, PASSWORD, omni, run, running  # noqa: F401
-
-# ruff: noqa: F811 (the fixtures)
+from .test_omni_connection import CONNECTIONS, PASSWORD, run
 
 ATTRIBUTE = "userAttributeNameForConnectionEnvironments"
 DEFAULTS = "userAttributeValuesForDefaultEnvironment"

@@ -35,12 +35,6 @@ class Clock:
         self.now += seconds
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[FakeOmni]:
-    with FakeOmni() as omni:
-        yield omni
-
-
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()

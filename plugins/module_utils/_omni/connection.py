@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from .._converge import ATTEMPTS, MASK, Change
 from .._definition import Definition
@@ -99,8 +99,7 @@ class Connection(OmniResource):
 
     def _read_to_replace(self, state: State) -> State:
         """``state`` with what it takes to replace the connection, where that is to be."""
-        connection = state.connection
-        assert connection is not None
+        connection = cast("dict[str, Any]", state.connection)
         self._check_identity(connection, "dialect", "name")
         if self.record and self.record.successor and identified(self.client, self.record.successor):
             state = state._replace(successor=self.record.successor)
@@ -341,8 +340,7 @@ class Connection(OmniResource):
     def _replace(
         self, changes: Sequence[Change], state: State, hanging: replacement.Hanging
     ) -> Iterator[Change]:
-        assert state.connection is not None
-        old, kept = state.connection["id"], self.record
+        old, kept = cast("dict[str, Any]", state.connection)["id"], self.record
         self.id = new = state.successor
         if new is None:
             self._apply(changes[0])
@@ -362,7 +360,7 @@ class Connection(OmniResource):
         yield changes[-1]
 
     def _delete_replaced(self, request: Request, old: str) -> None:
-        for _ in range(ATTEMPTS):
+        for dummy in range(ATTEMPTS):
             try:
                 self.client.write(request)
                 return

@@ -136,7 +136,7 @@ class Access(Resource):
             problems, concerns = self._problems(state, unreadable), self._concerns(state, unreadable)
         findings = {**problems, **concerns}
         hidden = Counter(item["schema"] for item in found["unreadable"])
-        relations = sum(count for _, count in found["schemas"])
+        relations = sum(count for dummy, count in found["schemas"])
         readable = relations - len(unreadable)
         fail_on = self.params["fail_on"]
         fatal = {kind: what for kind, what in findings.items() if kind in (fail_on or ())}

@@ -119,11 +119,8 @@ class AbsentRole(PostgresResource):
         for found in state.traces:
             place = found.database
             if found.owns:
-                text, what = (
-                    "REASSIGN OWNED BY {} TO {}",
-                    [f"owner of {thing}" for thing in self._owned([found])],
-                )
-                statement = InDatabase(text, (role, (self.heir,)), place)
+                what = [f"owner of {thing}" for thing in self._owned([found])]
+                statement = InDatabase("REASSIGN OWNED BY {} TO {}", (role, (self.heir,)), place)
                 changes.append(
                     Change(statement, dict.fromkeys(what, self.name), dict.fromkeys(what, self.heir))
                 )
@@ -142,7 +139,7 @@ class AbsentRole(PostgresResource):
         if others and not self.everywhere:
             raise Conflict(
                 doing,
-                f"it is used in other databases of the server, which may still be connected to Omni: "
+                "it is used in other databases of the server, which may still be connected to Omni: "
                 f"{self._listed(others)}",
                 "Set all_databases: true to remove it from them too.",
                 databases=others,

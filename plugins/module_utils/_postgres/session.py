@@ -187,7 +187,9 @@ class Session:
                     f"Reading {option}", f"{params[option]} is out of range", "Choose 1 second or more."
                 )
         if params["max_listed"] < 0:
-            raise InvalidInput("Reading max_listed", f"{params['max_listed']} is out of range", "0 lists all.")
+            raise InvalidInput(
+                "Reading max_listed", f"{params['max_listed']} is out of range", "0 lists all."
+            )
         keywords = {
             "host": params["login_host"] or params["login_unix_socket"],
             "port": params["login_port"],

@@ -44,7 +44,7 @@ def wanted(settings: Mapping[str, Any]) -> dict[str, list[str] | None]:
 def stored(entries: Iterable[str]) -> dict[str, list[str]]:
     """The same of pg_roles.rolconfig, whose entries are name=value."""
     pairs = (entry.partition("=") for entry in entries)
-    return {name.lower(): _literals(name.lower(), value) for name, _, value in pairs}
+    return {name.lower(): _literals(name.lower(), value) for name, dummy, value in pairs}
 
 
 def _literals(name: str, value: str) -> list[str]:
