@@ -122,9 +122,9 @@ def test_other_databases_stop_it(
         reader(server, other, role_name)
     else:
         sql(server, other, texts[trace], role_name)
-    for check in (True, False):
-        with unwritten(server, gone["login_db"]):
-            stopped = perform(DEFINITION, gone, check=check)
+    with unwritten(server, gone["login_db"]):
+        results = [perform(DEFINITION, gone, check=check) for check in (True, False)]
+    for stopped in results:
         assert stopped["error"] == {"kind": "conflict", "databases": [other]}
         assert f"which may still be connected to Omni: {other}. Set all_databases: true" in stopped["msg"]
     everywhere = {**gone, "all_databases": True, "reassign_to": "dba"}

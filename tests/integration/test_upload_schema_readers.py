@@ -85,6 +85,11 @@ def test_readers(server: PostgresServer, arguments: Login, role: str, door: harn
     server.execute(database, "REVOKE SELECT ON uploads.second FROM etl")
     repaired = perform(DEFINITION, given)
     assert repaired["statements"] == ['GRANT SELECT ON TABLE "uploads"."second" TO "etl"']
+    # One more reader gets all that the first ones have.
+    upload(server, database, role, "third")
+    assert len(perform(DEFINITION, {**given, "readers": ["app_owner", "etl"]})["statements"]) == 3
+    upload(server, database, role, "fourth")
+    assert all(reads(server, database, "app_owner", name) for name in ("first", "second", "third", "fourth"))
 
 
 def test_a_grant_names_so_many_tables_and_no_more(

@@ -239,6 +239,15 @@ def test_trouble_on_the_way_leaves_one_model_that_is_refreshed(omni, path, kind)
     assert [model["refreshed"] for model in omni.instance.models.values()] == [True]
 
 
+@pytest.mark.parametrize("kind", ["status 403", "status 502", "drop_before"])
+def test_a_new_model_without_its_refresh_is_told(omni, kind):
+    omni.add_connection("sales")
+    omni.fault("POST", "*/refresh", times=99, kind=kind)
+    assert "not refreshed: set refresh: always" in run(omni)["msg"]
+    # One that was there before is refreshed by whoever asks for it.
+    assert "not refreshed" not in run(omni, refresh="always")["msg"]
+
+
 def test_somebody_else_was_faster(omni, monkeypatch):
     omni.add_connection("sales")
     real = omni.instance.models_create

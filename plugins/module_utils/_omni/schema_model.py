@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from .._converge import Change
 from .._definition import Definition
-from .._errors import InvalidInput, NotConverged, Refused
+from .._errors import ConnectError, InvalidInput, NotConverged, Refused, Unreachable
 from .client import LIBRARY, Client, Request
 from .of_connection import NEW, RULES, TARGET, OfConnection, records
 
@@ -91,12 +91,22 @@ class SchemaModel(OfConnection):
         except Refused as refused:
             if refused.detail["status"] == 404:
                 raise self.moved(refused) from None
-            raise self.by_branch("Refreshing the schema model", refused) from None
+            explained = self.by_branch("Refreshing the schema model", refused)
+            raise (self._left_over(refused) if explained is refused else explained) from None
+        except Unreachable as error:
+            raise self._left_over(error) from None
         self._job, self._status = answer.get("jobId"), _status(answer)
         if self.params["wait"]:
             self._wait()
             if self._status == "COMPLETED" and answer.get("modelId"):
                 self._refreshed = State(self._found_id, answer["modelId"])
+
+    def _left_over(self, error: ConnectError) -> ConnectError:
+        """The error, and what a later run would not do by itself: the model is not new any more then."""
+        if not self._made:
+            return error
+        todo = "The schema model is made, and not refreshed: set refresh: always for the next run."
+        return type(error)(str(error), "", todo, **error.detail)
 
     def _wait(self) -> None:
         """Ask for the job until it ended.
