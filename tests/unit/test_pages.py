@@ -22,3 +22,14 @@ def test_every_test_that_the_page_names_is_there() -> None:
 
 def test_every_quirk_is_on_the_page() -> None:
     assert re.findall(r"^\| (Q\d+) \|", PAGE, re.MULTILINE) == [f"Q{number}" for number in range(1, 23)]
+
+
+def test_every_test_that_the_page_on_postgres_names_is_there() -> None:
+    page = (ROOT / "docs" / "postgres.md").read_text()
+    found = 0
+    for group in re.findall(r"`(test_\w+)\.py`: ((?:`[\w]+…?`(?:, )?)+)", page):
+        text = (ROOT / "tests" / "integration" / f"{group[0]}.py").read_text()
+        for name in re.findall(r"`(\w+)…?`", group[1]):
+            assert f"def test_{name}" in text, (group[0], name)
+            found += 1
+    assert found > 40
