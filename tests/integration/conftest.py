@@ -120,6 +120,8 @@ def role_vars(login: dict[str, Any], omni: FakeOmni, role_name: str) -> dict[str
         "omni_postgres_api_url": omni.url,
         "omni_postgres_api_token": omni.token,
         "omni_postgres_ca_path": omni.ca_file,
+        # Ten hosts are more than sixty requests, and these tests are not about waiting for the next minute.
+        "omni_postgres_requests_per_minute": 500,
     }
 
 
