@@ -63,7 +63,7 @@ all:
         finance:
           omni_postgres_database: finance
           omni_postgres_schemas: ['*']
-          omni_postgres_system_timezone: Europe/Berlin
+          omni_postgres_query_timezone: Europe/Berlin
 """
 
 
