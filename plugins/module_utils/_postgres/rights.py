@@ -13,7 +13,6 @@ RIGHTS = """
 SELECT me.rolname AS login, me.rolsuper OR me.rolcreaterole AS creates, role.rolsuper AS super,
        pg_has_role(role.oid, 'MEMBER WITH ADMIN OPTION') AS administers,
        pg_has_role(role.oid, 'USAGE') AS inherits,
-       pg_has_role(role.oid, %(set)s) AS sets,
        ARRAY(SELECT pg_get_userbyid(member)::text FROM pg_auth_members
              WHERE roleid = role.oid AND admin_option ORDER BY 1) AS administrators
 FROM pg_roles AS me LEFT JOIN pg_roles AS role ON role.rolname = %(role)s
@@ -25,12 +24,12 @@ def lacking(session: Session, role: str, need: str) -> str:
     """What the session's login lacks to have ``need`` on ``role``: the statement that gives it, and who
     can run that; "" where it lacks nothing.
 
-    :param need: ADMIN (to change, grant or drop the role), INHERIT (to act with its rights, as DROP OWNED
-        and ALTER DEFAULT PRIVILEGES FOR ROLE do), or SET (to make objects that it owns).
+    :param need: ADMIN (to change, grant or drop the role), or INHERIT (to act with its rights, as DROP OWNED
+        and ALTER DEFAULT PRIVILEGES FOR ROLE do).
     """
     separate = session.version >= 160000  # before, CREATEROLE was ADMIN, and a member had all the rest
     with session.transaction():
-        (row,) = session.rows(RIGHTS, {"role": role, "set": "SET" if separate else "MEMBER"})
+        (row,) = session.rows(RIGHTS, {"role": role})
     login = row["login"]
     if need == "ADMIN":
         if row["super"]:
@@ -40,7 +39,7 @@ def lacking(session: Session, role: str, need: str) -> str:
             return f"{login} may not manage roles. A superuser can run: {statement}"
         held = row["administers"] or not separate
     else:
-        held = row["inherits"] if need == "INHERIT" else row["sets"]
+        held = row["inherits"]
     if held or row["super"] is None:
         return ""
     options = {True: f" WITH {need} TRUE", False: " WITH ADMIN OPTION" if need == "ADMIN" else ""}[separate]
