@@ -21,13 +21,13 @@ demo: .venv/demo.stamp $(collection)
 	$(python) -m tests.sandbox.demo $(if $(KEEP),--keep)
 
 test: setup
-	$(python) -m tests.gates
+	$(python) -m tests.runners.gates
 
 unit integration: setup
 	$(python) -m pytest -n auto tests/$@
 
 lint: setup
-	$(python) -m tests.gates --without tests
+	$(python) -m tests.runners.gates --without tests
 
 format: setup
 	.venv/bin/ruff check --fix
@@ -36,10 +36,10 @@ format: setup
 clean:
 	rm -rf .venv .build
 
--include molecule/molecule.mk tests/matrix.mk
+-include molecule/molecule.mk tests/runners/matrix.mk
 
 .venv/made.stamp:
-	found=$$(sh tests/find_python.sh) && "$$found" -m venv --clear .venv
+	found=$$(sh tests/runners/find_python.sh) && "$$found" -m venv --clear .venv
 	touch $@
 
 .venv/%.stamp: tests/requirements-%.txt .venv/made.stamp

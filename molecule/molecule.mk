@@ -9,4 +9,4 @@ molecule: molecule-engine .venv/molecule.stamp $(collection)
 	PATH="$(CURDIR)/.venv/bin:$$PATH" MOLECULE_GLOB='molecule/*/molecule.yml' molecule $(DO)
 
 molecule-engine:
-	@molecule/engine >/dev/null
+	@molecule/container_engine >/dev/null

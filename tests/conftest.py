@@ -6,7 +6,7 @@ from __future__ import annotations
 import importlib
 import os
 
-from .integration.harness import link_collection
+from tests.helpers.harness import link_collection
 
 # What the caller's shell says about Postgres, Omni or Ansible is not what a test means.
 for name in list(os.environ):

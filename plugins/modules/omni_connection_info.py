@@ -95,8 +95,8 @@ error:
   type: dict
 """
 
-from ansible_collections.omni_analytics.connect.plugins.module_utils._entry import run
-from ansible_collections.omni_analytics.connect.plugins.module_utils._omni.connection_info import DEFINITION
+from ..module_utils._module_door import run
+from ..module_utils._omni.connection_info import DEFINITION
 
 
 def main() -> None:

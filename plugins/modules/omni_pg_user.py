@@ -210,8 +210,8 @@ error:
   type: dict
 """
 
-from ansible_collections.omni_analytics.connect.plugins.module_utils._entry import run
-from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.user import DEFINITION
+from ..module_utils._module_door import run
+from ..module_utils._postgres.user import DEFINITION
 
 
 def main() -> None:

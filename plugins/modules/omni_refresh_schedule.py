@@ -149,8 +149,8 @@ error:
   type: dict
 """
 
-from ansible_collections.omni_analytics.connect.plugins.module_utils._entry import run
-from ansible_collections.omni_analytics.connect.plugins.module_utils._omni.refresh_schedule import DEFINITION
+from ..module_utils._module_door import run
+from ..module_utils._omni.refresh_schedule import DEFINITION
 
 
 def main() -> None:

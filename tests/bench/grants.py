@@ -18,8 +18,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.grants import DEFINITION
-from tests.integration.postgres_modules import Watch, perform
-from tests.sandbox.large import many_tables
+from tests.helpers.postgres_modules import Watch, perform
+from tests.sandbox.many_tables import many_tables
 from tests.sandbox.postgres import PostgresServer
 
 SIZES = [10, 10_000, 50_000]

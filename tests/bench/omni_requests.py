@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from tests.integration import fleet
+from tests.helpers import fleet
 from tests.sandbox.fake_omni import FakeOmni
 
 #: The minute of the last run, in seconds: what the fake counts in, and what the collection takes it for.

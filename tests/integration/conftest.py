@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.helpers import harness
+from tests.helpers.admins import AsAdmin, admins
 from tests.sandbox.postgres import PostgresServer, fill
-
-from . import harness
-from .admins import AsAdmin, admins
 
 if TYPE_CHECKING:
     from tests.sandbox.fake_omni import FakeOmni

@@ -26,8 +26,8 @@ from typing import NamedTuple
 import requests
 from psycopg2.sql import SQL, Identifier
 
-from tests.sandbox.fake_omni import FakeOmni
-from tests.sandbox.postgres import PostgresServer, fill
+from .fake_omni import FakeOmni
+from .postgres import PostgresServer, fill
 
 ROOT = Path(__file__).parents[2]
 PLAYBOOK = "omni_analytics.connect.connect"

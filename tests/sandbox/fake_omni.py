@@ -42,9 +42,10 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import trustme
 
 from tests.sandbox import omni_api
-from tests.sandbox.omni_faults import Fault, Reply, Serve, with_fault
-from tests.sandbox.omni_instance import Answer, Call, OmniInstance, Record, Refusal
-from tests.sandbox.omni_quirks import ERROR_STYLES, Quirks
+
+from .fake_omni_faults import Fault, Reply, Serve, with_fault
+from .fake_omni_instance import Answer, Call, OmniInstance, Record, Refusal
+from .fake_omni_quirks import ERROR_STYLES, Quirks
 
 MASK = "********"
 MISSING_HEADER = "Bad Request: Missing or malformed Authorization header"

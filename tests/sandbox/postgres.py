@@ -26,7 +26,7 @@ import psycopg2
 from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT, encrypt_password
 from psycopg2.sql import SQL, Identifier, Literal
 
-from . import versions
+from tests.sandbox import postgres_versions as versions
 
 DATABASES = ("sales", "support", "finance")
 SYSTEM_USER = "omni_sandbox"

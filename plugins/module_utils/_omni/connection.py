@@ -16,10 +16,11 @@ from typing import Any, NamedTuple, cast
 from .._converge import ATTEMPTS, MASK, Change
 from .._definition import Definition
 from .._errors import Conflict, InvalidInput, MissingLibrary, Moved, NotConverged, Refused
-from . import record, replacement
+from . import connection_record as record
+from . import connection_replacement as replacement
 from .client import LIBRARY, OPTIONS, PASSWORD, OmniResource, Request
-from .lookup import CONNECTIONS, check_id, identified, known, only, snake_case
-from .settings import SETTINGS, check, same, wanted
+from .connection_fields import SETTINGS, check, same, wanted
+from .find_connection import CONNECTIONS, check_id, identified, known, only, snake_case
 
 #: Two names of one base role, in Omni's documentation and in its specification. Not every instance knows both.
 OTHER_NAME = {"RESTRICTED_QUERIER": "QUERY_TOPICS", "QUERY_TOPICS": "RESTRICTED_QUERIER"}

@@ -12,7 +12,7 @@ from typing import Any
 from .._converge import Change
 from .._definition import Definition
 from .client import LIBRARY, OPTIONS, OmniResource
-from .lookup import check_id, find, listed, snake_case
+from .find_connection import check_id, find, listed, snake_case
 
 
 class ConnectionInfo(OmniResource):

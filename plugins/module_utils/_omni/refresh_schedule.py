@@ -14,9 +14,9 @@ from .._definition import Definition
 from .._errors import ConnectError, InvalidInput, Prerequisite, Refused
 from . import cron
 from .client import LIBRARY, Client, Request
-from .lookup import CONNECTIONS, snake_case
-from .of_connection import NEW, RULES, TARGET, OfConnection, records
-from .settings import check_timezone
+from .connection_fields import check_timezone
+from .connection_part import NEW, RULES, TARGET, OfConnection, records
+from .find_connection import CONNECTIONS, snake_case
 
 
 class State(NamedTuple):

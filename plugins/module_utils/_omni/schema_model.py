@@ -14,7 +14,7 @@ from .._converge import Change
 from .._definition import Definition
 from .._errors import ConnectError, InvalidInput, NotConverged, Refused, Unreachable
 from .client import LIBRARY, Client, Request
-from .of_connection import NEW, RULES, TARGET, OfConnection, records
+from .connection_part import NEW, RULES, TARGET, OfConnection, records
 
 MODELS = "/api/v1/models"
 

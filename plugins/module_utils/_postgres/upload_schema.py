@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .. import _schemas
+from .. import _schema_patterns as _schemas
 from .._converge import Change, listed
 from .._definition import Definition
 from .._errors import Conflict, InvalidInput, Prerequisite, Refused

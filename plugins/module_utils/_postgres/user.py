@@ -14,9 +14,9 @@ from typing import Any
 from .._converge import MASK, Change
 from .._definition import Definition
 from .._errors import InvalidInput, Prerequisite, Refused, Unreachable
-from . import scram, settings
-from .rights import lacking
-from .role_absent import AbsentRole
+from . import role_settings as settings
+from . import scram
+from .login_rights import lacking
 from .session import (
     LIBRARY,
     OPTIONS,
@@ -28,6 +28,7 @@ from .session import (
     check_role,
     wrong_password,
 )
+from .user_absent import AbsentRole
 
 #: One row, whether the role is there or not. A role that inherits nothing from a group counts as no member.
 ROLE = """

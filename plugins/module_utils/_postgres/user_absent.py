@@ -1,0 +1,199 @@
+# Copyright: (c) 2026, omni_analytics.connect contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The login role gone, with its traces: in one database, or in all of the server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from .._converge import Change, listed
+from .._errors import Conflict, InvalidInput, Moved, Prerequisite, Refused
+from .login_rights import lacking
+from .session import PostgresResource, Session, Statement, check_role
+
+#: Which databases hold something of the role. What is of no database (a tablespace, a parameter) counts as
+#: the login's: DROP OWNED goes through it in any database. A right on a database is a trace in that one.
+#: The last column has what the role owns of the things that every database shares.
+TRACES = """
+WITH role AS (SELECT (SELECT oid FROM pg_roles WHERE rolname = %(name)s) AS oid),
+trace AS (
+    SELECT *, coalesce((SELECT datname FROM pg_database
+                        WHERE pg_database.oid = CASE WHEN classid = 'pg_database'::regclass THEN objid ELSE dbid END),
+                       current_database())::text AS database
+    FROM pg_shdepend, role WHERE refclassid = 'pg_authid'::regclass AND refobjid = role.oid)
+SELECT role.oid IS NOT NULL AS exists, current_database() AS here,
+       EXISTS (SELECT FROM pg_roles WHERE rolname = %(reassign_to)s) AS heir_exists,
+       (SELECT coalesce(json_agg(json_build_array(database, owned, others, shared)
+            ORDER BY database = current_database(), database COLLATE "C"), '[]')
+        FROM (SELECT database, count(*) FILTER (WHERE deptype = 'o') AS owned,
+                     count(*) FILTER (WHERE deptype <> 'o') AS others,
+                     coalesce(json_agg(pg_describe_object(classid, objid, objsubid))
+                         FILTER (WHERE deptype = 'o' AND dbid = 0), '[]') AS shared
+              FROM trace GROUP BY database) AS found) AS found
+FROM role
+"""
+
+#: What the role owns in this database; its default privileges and user mappings go by themselves.
+OWNED = """
+SELECT pg_describe_object(classid, objid, objsubid) COLLATE "C" AS what
+FROM pg_shdepend
+WHERE refclassid = 'pg_authid'::regclass AND deptype = 'o'
+  AND refobjid = (SELECT oid FROM pg_roles WHERE rolname = %(name)s)
+  AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND classid NOT IN ('pg_default_acl'::regclass, 'pg_user_mapping'::regclass)
+ORDER BY what
+"""
+
+
+@dataclass(frozen=True)
+class InDatabase(Statement):
+    """A statement, and the database in which it is sent."""
+
+    database: str = ""
+
+
+@dataclass(frozen=True)
+class Traces:
+    """How many things in a database know the role, and what it ``owns`` of them, where somebody looked."""
+
+    database: str
+    counted: int
+    owns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class State:
+    """The role's traces, those in ``here``, the login's own database, last; ``heir_exists``: see reassign_to."""
+
+    exists: bool
+    here: str = ""
+    heir_exists: bool = False
+    traces: tuple[Traces, ...] = ()
+
+
+class AbsentRole(PostgresResource):
+    """No role of that name, and nothing that keeps it from being dropped."""
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        super().__init__(params)
+        self.name = check_role(params["name"], "name")
+        self.heir = params["reassign_to"] and check_role(params["reassign_to"], "reassign_to")
+        if self.heir == self.name:
+            raise InvalidInput(
+                "Reading reassign_to", f"{self.name} is the role to be dropped", "Name another one."
+            )
+        self.everywhere = params["all_databases"]
+
+    def _in(self, database: str) -> Session:
+        """A session of its own in another database of the same server."""
+        return Session({**self.params, "login_db": database})
+
+    def read(self) -> State:
+        with self.session.transaction():
+            (row,) = self.session.rows(TRACES, {"name": self.name, "reassign_to": self.heir})
+            if not row["exists"]:
+                return State(exists=False)
+            mine = self.session.rows(OWNED, {"name": self.name})
+        traces = []
+        for database, owned, others, shared in row["found"]:
+            rows = []
+            if database == row["here"]:
+                rows = mine
+            elif self.everywhere and owned > len(shared):
+                with self._in(database) as session, session.transaction():
+                    rows = session.rows(OWNED, {"name": self.name})
+            owns = (*shared, *(found["what"] for found in rows))
+            traces.append(Traces(database, owned + others, owns))
+        return State(True, row["here"], row["heir_exists"], tuple(traces))
+
+    def plan(self, state: State) -> list[Change]:
+        if not state.exists:
+            return []
+        self._refuse(state)
+        role, changes = (self.name,), []
+        for found in state.traces:
+            place = found.database
+            if found.owns:
+                what = [f"owner of {thing}" for thing in self._owned([found])]
+                statement = InDatabase("REASSIGN OWNED BY {} TO {}", (role, (self.heir,)), place)
+                changes.append(
+                    Change(statement, dict.fromkeys(what, self.name), dict.fromkeys(what, self.heir))
+                )
+            statement = InDatabase("DROP OWNED BY {}", (role,), place)
+            changes.append(Change(statement, {f"role {self.name}: traces in {place}": found.counted}))
+        drop = InDatabase("DROP ROLE {}", (role,), state.here)
+        return [*changes, Change(drop, {f"role {self.name}": "there"})]
+
+    def _owned(self, traces: Sequence[Traces]) -> list[str]:
+        return [f"{what} in {found.database}" for found in traces for what in found.owns]
+
+    def _refuse(self, state: State) -> None:
+        """What is in the way of a drop, and is for a person to decide."""
+        doing = f"Dropping role {self.name}"
+        others = [found.database for found in state.traces if found.database != state.here]
+        if others and not self.everywhere:
+            raise Conflict(
+                doing,
+                "it is used in other databases of the server, which may still be connected to Omni: "
+                f"{self._listed(others)}",
+                "Set all_databases: true to remove it from them too.",
+                databases=others,
+            )
+        owned = self._owned(state.traces)
+        if owned and not self.heir:
+            raise Conflict(
+                doing,
+                f"it owns {self._listed(owned)}",
+                "Name their new owner by reassign_to, or drop them yourself: tables that Omni uploaded are there "
+                "only.",
+                owned=listed(owned, self.most),
+            )
+        if owned and not state.heir_exists:
+            raise Prerequisite(doing, f"there is no role {self.heir}", "Correct reassign_to.", role=self.heir)
+
+    def _listed(self, names: Sequence[str]) -> str:
+        shown = listed(names, self.most)
+        left = shown["count"] - len(shown["names"])
+        return ", ".join([*shown["names"], *([f"… ({left} more)"] if left else [])])
+
+    def apply(self, changes: Sequence[Change]) -> Iterator[Change]:
+        """A database at a time, the login's own one last, and with it the role."""
+        here = changes[-1].payload.database
+        for database, group in groupby(changes, key=lambda change: str(change.payload.database)):
+            together = list(group)
+            if database == here:
+                self.transact(self.session, together)
+            else:
+                with self._in(database) as session:
+                    self.transact(session, together)
+            yield from together
+
+    def send(self, session: Session, change: Change) -> None:
+        if change.payload.text.startswith("DROP OWNED") and session.rows(OWNED, {"name": self.name}):
+            # It would take along what was made since somebody looked.
+            raise Moved(
+                f"Dropping role {self.name} in {session.where}", "it just made something new", "Run again."
+            )
+        try:
+            super().send(session, change)
+        except Refused as refused:
+            if refused.detail.get("sqlstate") == "42704":  # undefined_object: another run was faster
+                raise Moved(refused.doing, refused.said, "Run again.") from None
+            raise
+
+    def advise(self, session: Session, change: Change, refused: Refused) -> str:
+        if refused.detail.get("sqlstate") != "42501":
+            return ""
+        need = "ADMIN" if change.payload.text.startswith("DROP ROLE") else "INHERIT"
+        return next(filter(None, (lacking(session, role, need) for (role,) in change.payload.parts)), "")
+
+    def show(self, change: Change) -> str:
+        return f"{super().show(change)} -- in database {change.payload.database}"
+
+    def learned(self, state: State, done: Sequence[Change]) -> dict[str, Any]:
+        return {"name": self.name, "exists": state.exists}

@@ -1,0 +1,383 @@
+# Copyright: (c) 2026, omni_analytics.connect contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What omni_pg_grants takes back, and what it need not grant: state, exclusive, mode."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres import grants, user
+from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.grants import DEFINITION
+from tests.helpers import harness
+from tests.helpers.admins import KINDS, AsAdmin
+from tests.helpers.postgres_modules import CHECK, Watch, perform, unwritten
+from tests.sandbox.postgres import PostgresServer
+
+Login = dict[str, Any]
+Run = Callable[[str], list[tuple[Any, ...]]]
+
+# Every privilege that anybody has: on what, whose, which, from whom, and whether it may be granted further.
+PRIVILEGES = """
+SELECT what, grantee::regrole::text, privilege_type, grantor::regrole::text, is_grantable
+FROM (
+    SELECT 'database', datacl, acldefault('d', datdba) FROM pg_database WHERE datname = current_database()
+    UNION ALL
+    SELECT oid::regnamespace::text, nspacl, acldefault('n', nspowner) FROM pg_namespace WHERE nspname !~ '^pg_'
+    UNION ALL
+    SELECT oid::regclass::text, relacl, acldefault(CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", relowner)
+    FROM pg_class WHERE relnamespace >= 2200 AND relnamespace::regnamespace::text !~ '^pg_'
+    UNION ALL
+    SELECT attrelid::regclass || '.' || attname, attacl, NULL FROM pg_attribute WHERE attrelid >= 16384
+    UNION ALL
+    SELECT format('later %s of %s in %s', defaclobjtype, defaclrole::regrole, defaclnamespace::regnamespace),
+        defaclacl, NULL
+    FROM pg_default_acl
+) AS thing (what, acl, by_default), aclexplode(coalesce(acl, by_default))
+"""
+
+# What others did before the first run, and what must be the same after `absent`: {0} is the role.
+BEFORE = """
+GRANT INSERT, UPDATE ON customers TO {0};
+SET ROLE app_owner;
+GRANT SELECT (id, name) ON products TO {0};
+RESET ROLE;
+GRANT TEMPORARY ON DATABASE {database} TO {0};
+ALTER DEFAULT PRIVILEGES FOR ROLE etl GRANT SELECT ON TABLES TO {0};
+ALTER DEFAULT PRIVILEGES FOR ROLE etl IN SCHEMA stats_daily GRANT SELECT ON TABLES TO analyst_team;
+ALTER DEFAULT PRIVILEGES FOR ROLE etl IN SCHEMA stats_daily GRANT INSERT ON TABLES TO {0};
+GRANT USAGE ON SCHEMA internal TO {0};
+GRANT SELECT ON internal.sessions TO {0};
+GRANT USAGE ON SEQUENCE invoice_number TO {0};
+"""
+
+# What the role holds beyond reading public and stats_daily, and in the schema that is left alone.
+BEYOND = """
+GRANT CREATE, TEMPORARY ON DATABASE {database} TO {0};
+GRANT CREATE ON SCHEMA public TO {0};
+GRANT USAGE, CREATE ON SCHEMA internal TO {0};
+GRANT SELECT, DELETE ON internal.sessions TO {0};
+GRANT INSERT, UPDATE ON customers, orders TO {0};
+GRANT SELECT ON customers TO {0} WITH GRANT OPTION;
+GRANT UPDATE (name) ON products TO {0};
+GRANT SELECT (id) ON sales_eu.orders TO {0};
+GRANT USAGE ON SEQUENCE invoice_number TO {0};
+ALTER DEFAULT PRIVILEGES FOR ROLE etl GRANT SELECT ON TABLES TO {0};
+ALTER DEFAULT PRIVILEGES FOR ROLE etl GRANT USAGE ON SCHEMAS TO {0};
+ALTER DEFAULT PRIVILEGES FOR ROLE etl IN SCHEMA stats_daily GRANT INSERT ON TABLES TO {0};
+ALTER DEFAULT PRIVILEGES FOR ROLE app_owner IN SCHEMA internal GRANT SELECT ON TABLES TO {0};
+"""
+LEFT_ALONE = """
+CREATE SCHEMA uploads AUTHORIZATION dba;
+CREATE TABLE uploads.theirs (id int);
+GRANT USAGE, CREATE ON SCHEMA uploads TO {0};
+GRANT INSERT ON uploads.theirs TO {0};
+SET ROLE {0};
+CREATE TABLE uploads.own (id int);
+"""
+
+
+@pytest.fixture
+def role(login: Login, role_name: str) -> str:
+    """The Omni role, as omni_pg_user makes it."""
+    assert not perform(user.DEFINITION, {**login, "name": role_name, "password": "of the role"})["failed"]
+    return role_name
+
+
+@pytest.fixture
+def run(server: PostgresServer, database: str, role: str) -> Run:
+    """Runs SQL in the test's database as the superuser; {0} in it is the role."""
+    server.execute(database, "ALTER SCHEMA public OWNER TO dba")  # up to 14 it is the superuser's
+    return lambda sql: server.execute(database, sql.format(role, database=database))
+
+
+@pytest.fixture
+def arguments(login: Login, role: str) -> Login:
+    return {**login, "role": role, "schemas": ["public", "stats_daily"]}
+
+
+def test_absent_takes_back_what_present_gives_and_nothing_else(
+    server: PostgresServer, run: Run, arguments: Login, door: harness.Door
+) -> None:
+    run(BEFORE)
+    before = sorted(run(PRIVILEGES))
+    arguments["default_privileges_for"] = ["app_owner", "dba", "etl"]
+    made = perform(DEFINITION, arguments)
+    # etl's global default counts as granted, and absent must not revoke it.
+    assert not [text for text in made["statements"] if '"etl" IN SCHEMA' in text and "ON TABLES" in text]
+    absent = {**arguments, "state": "absent"}
+    planned, gone, again = harness.modules(
+        [
+            ("omni_pg_grants", absent, CHECK),
+            ("omni_pg_grants", absent, {"diff": True}),
+            ("omni_pg_grants", absent),
+        ],
+        door=door,
+    )
+    assert sorted(run(PRIVILEGES)) == before
+    assert (planned["changed"], gone["changed"], again["changed"]) == (True, True, False)
+    assert planned["statements"] == gone["statements"] != []
+    assert planned["diff"] == gone["diff"]
+    assert gone["revoked"]["count"] == made["granted"]["count"]
+    assert set(gone["revoked"]["names"]) == set(made["granted"]["names"])
+    assert (gone["granted"]["count"], gone["already"], again["revoked"]["count"]) == (0, 0, 0)
+    assert gone["statements"][0].startswith("ALTER DEFAULT PRIVILEGES FOR ROLE")
+    assert f"every role has CONNECT on database {arguments['login_db']}" in gone["warnings"][0]
+
+
+def test_absent_where_nothing_was_ever_given(server: PostgresServer, login: Login, role_name: str) -> None:
+    with unwritten(server, login["login_db"]):
+        result = perform(
+            DEFINITION, {**login, "role": role_name, "schemas": ["gone", "*"], "state": "absent"}
+        )
+    assert (result["failed"], result["changed"], result["statements"]) == (False, False, [])
+
+
+def test_absent_finds_what_is_no_longer_an_owners(run: Run, arguments: Login) -> None:
+    """The creator sold its last table: nothing but the entry in the catalog tells of it."""
+    run("ALTER DEFAULT PRIVILEGES FOR ROLE analyst_team IN SCHEMA public GRANT SELECT ON TABLES TO {0}")
+    for creators, left in ((["etl"], 1), (["none"], 1), (["auto"], 0)):
+        perform(DEFINITION, {**arguments, "state": "absent", "default_privileges_for": creators})
+        assert len(run("SELECT FROM pg_default_acl WHERE defaclrole = 'analyst_team'::regrole")) == left
+
+
+def test_exclusive(server: PostgresServer, run: Run, arguments: Login, door: harness.Door) -> None:
+    run(LEFT_ALONE)
+    perform(DEFINITION, arguments)
+    wanted = sorted(run(PRIVILEGES))
+    run(BEYOND)
+    given = {**arguments, "exclude_schemas": ["uploads"]}
+    with unwritten(server, arguments["login_db"]):
+        assert perform(DEFINITION, given)["changed"] is False
+    exclusive = {**given, "exclusive": True}
+    with unwritten(server, arguments["login_db"]):
+        planned = perform(DEFINITION, exclusive, check=True)
+    watch = Watch(server, arguments["login_db"])
+    done, again = harness.modules(
+        [("omni_pg_grants", exclusive, {"diff": True}), ("omni_pg_grants", exclusive)], door=door
+    )
+    assert sorted(run(PRIVILEGES)) == wanted
+    assert planned["statements"] == done["statements"] == watch.changes
+    assert planned["diff"] == done["diff"]
+    assert (done["changed"], again["changed"]) == (True, False)
+    assert (done["granted"]["count"], done["unmanageable"]["count"]) == (0, 0)
+    names = done["revoked"]["names"]
+    assert "UPDATE on table public.products (name)" in names
+    assert "SELECT on table sales_eu.orders (id)" in names
+    assert "GRANT OPTION FOR SELECT on table public.customers" in names
+    with unwritten(server, arguments["login_db"]) as watch:
+        perform(DEFINITION, exclusive)
+    assert [text.split(maxsplit=1)[0] for text in watch.everything] == ["BEGIN", "WITH", "WITH", "COMMIT"]
+
+
+def test_exclusive_needs_what_a_global_default_gave(run: Run, arguments: Login) -> None:
+    """It gives more than is wanted, so what is wanted takes its place."""
+    run("ALTER DEFAULT PRIVILEGES FOR ROLE etl GRANT SELECT ON TABLES TO {0}")
+    perform(DEFINITION, arguments)
+    done = perform(DEFINITION, {**arguments, "exclusive": True})
+    assert [text.split(' TO "')[0].split(' FROM "')[0] for text in done["statements"]] == [
+        'ALTER DEFAULT PRIVILEGES FOR ROLE "etl" IN SCHEMA "public", "stats_daily" GRANT SELECT ON TABLES',
+        'ALTER DEFAULT PRIVILEGES FOR ROLE "etl" REVOKE SELECT ON TABLES',
+    ]
+    assert perform(DEFINITION, {**arguments, "exclusive": True})["changed"] is False
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"state": "absent"}, "SELECT on table public.products"),
+        ({"exclusive": True, "schemas": ["stats_daily"]}, "SELECT on table public.products"),
+        ({"exclusive": True}, "DELETE on table public.customers"),
+    ],
+)
+def test_what_another_grantor_gave_is_reported(
+    server: PostgresServer, run: Run, arguments: Login, role: str, options: Login, what: str
+) -> None:
+    """A REVOKE by the owner would succeed and remove nothing."""
+    privilege, table = what.replace(" on table ", " ON ").split(" ON ")
+    run(
+        f"GRANT {privilege} ON {table} TO etl WITH GRANT OPTION; SET ROLE etl; GRANT {privilege} ON {table} TO {{0}}"
+    )
+    try:
+        result = perform(DEFINITION, {**arguments, **options})
+        (item,) = result["unmanageable"]["items"]
+        assert item == {
+            "what": what,
+            "owner": "etl",
+            "reason": "role etl granted it, and only that role can take it back",
+            "statement": f'REVOKE {privilege} ON TABLE "public"."{table.split(".")[1]}" FROM "{role}"',
+        }
+        assert item["statement"] in "".join(result["warnings"])
+        refused = perform(DEFINITION, {**arguments, **options, "on_unmanageable": "fail"})
+        assert refused["error"] == {"kind": "refused", "unmanageable": [item]}
+        run(f"SET ROLE etl; {item['statement']}")
+        assert perform(DEFINITION, {**arguments, **options})["unmanageable"]["count"] == 0
+    finally:
+        run(f"SET ROLE etl; REVOKE {privilege} ON {table} FROM {{0}}")  # DROP OWNED would leave it
+
+
+def test_a_login_that_granted_without_owning_takes_back_its_own(run: Run, arguments: Login) -> None:
+    run("CREATE TABLE theirs (id int); GRANT SELECT ON theirs TO etl WITH GRANT OPTION")
+    given = {**arguments, "schemas": ["public"], "session_role": "etl", "default_privileges_for": ["none"]}
+    assert "SELECT on table public.theirs" in perform(DEFINITION, given)["granted"]["names"]
+    gone = perform(DEFINITION, {**given, "state": "absent"})
+    assert "SELECT on table public.theirs" in gone["revoked"]["names"]
+    assert gone["unmanageable"]["count"] == 0
+
+
+def test_present_counts_what_was_there(run: Run, arguments: Login) -> None:
+    run("GRANT SELECT ON customers, orders TO {0}")
+    planned = perform(DEFINITION, arguments, check=True)
+    made = perform(DEFINITION, arguments)
+    again = perform(DEFINITION, arguments)
+    assert planned["already"] == made["already"] == 2
+    assert planned["granted"] == made["granted"]
+    assert (again["already"], again["granted"]["count"]) == (2 + made["granted"]["count"], 0)
+
+
+@pytest.mark.parametrize(
+    ("holds", "not_granted", "granted"),
+    [
+        (
+            "GRANT SELECT ON ALL TABLES IN SCHEMA public TO PUBLIC; GRANT USAGE ON SCHEMA stats_daily TO PUBLIC",
+            [
+                "CONNECT on database {database}",
+                "USAGE on schema stats_daily",
+                "SELECT on table public.orders",
+            ],
+            ["SELECT on table stats_daily.revenue", "SELECT on later tables of etl in schema public"],
+        ),
+        (
+            "GRANT etl TO {0}",
+            [
+                "SELECT on table stats_daily.revenue",
+                "SELECT on table public.customers",
+                "SELECT on later tables of etl in schema stats_daily",
+            ],
+            [
+                "SELECT on sequence public.invoice_number",
+                "SELECT on later tables of app_owner in schema public",
+            ],
+        ),
+        (
+            "ALTER DEFAULT PRIVILEGES FOR ROLE etl GRANT SELECT ON TABLES TO analyst_team; GRANT analyst_team TO {0}",
+            ["SELECT on later tables of etl in schema public"],
+            ["SELECT on later sequences of etl in schema public"],
+        ),
+    ],
+)
+def test_effective_mode_grants_nothing_twice(
+    run: Run, arguments: Login, holds: str, not_granted: list[str], granted: list[str]
+) -> None:
+    run(holds)
+    database = arguments["login_db"]
+    effective = {**arguments, "mode": "effective", "max_listed": 0}
+    result = perform(DEFINITION, effective)
+    names = set(result["granted"]["names"])
+    assert not names & {name.format(database=database) for name in not_granted}
+    assert names >= set(granted)
+    again = perform(DEFINITION, effective)
+    assert (again["changed"], again["already"]) == (False, result["already"] + len(names))
+    direct = perform(DEFINITION, {**arguments, "max_listed": 0})["granted"]["names"]
+    assert {name.format(database=database) for name in not_granted} <= set(direct)
+
+
+def test_effective_mode_with_pg_read_all_data(server: PostgresServer, run: Run, arguments: Login) -> None:
+    """It covers all that is there and all that will be; where it goes, the grants come."""
+    if server.version < 14:
+        pytest.skip("there is no such role yet")
+    run("GRANT pg_read_all_data TO {0}")
+    effective = {**arguments, "mode": "effective"}
+    with unwritten(server, arguments["login_db"]):
+        assert perform(DEFINITION, effective)["changed"] is False
+    run("REVOKE pg_read_all_data FROM {0}")
+    result = perform(DEFINITION, effective)
+    assert result["changed"]
+    assert "SELECT on table public.orders" in result["granted"]["names"]
+
+
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_what_public_may_do_is_reported_and_left(run: Run, arguments: Login, exclusive: bool) -> None:
+    run("REVOKE CREATE ON SCHEMA public FROM PUBLIC; GRANT CREATE ON SCHEMA stats_daily TO PUBLIC")
+    of_public = (
+        "SELECT grantee FROM pg_namespace, aclexplode(nspacl) WHERE grantee = 0 AND nspname = 'stats_daily'"
+    )
+    result = perform(DEFINITION, {**arguments, "exclusive": exclusive})
+    rights = [f"TEMPORARY on database {arguments['login_db']}", "CREATE on schema stats_daily"]
+    assert result["of_public"] == rights
+    warned = f"every role has {', '.join(rights)}, so role {arguments['role']}" in "".join(
+        result.get("warnings", ())
+    )
+    assert warned is exclusive
+    assert run(of_public) == [(0,)]
+
+
+def test_globs_that_match_nothing(arguments: Login) -> None:
+    """One in exclude_schemas may be a slip that lets Omni see what it should not."""
+    given = {
+        **arguments,
+        "schemas": ["public", "gone_*"],
+        "exclude_schemas": ["secrt_*", "stats_*", "no_such"],
+    }
+    result = perform(DEFINITION, given)
+    assert result["unmatched"] == ["gone_*", "secrt_*"]
+    assert "No schema matches gone_*, secrt_*" in result["warnings"][0]
+
+
+def test_a_schema_dropped_between_read_and_apply(
+    run: Run, arguments: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply = grants.Grants.apply
+    dropped: list[object] = []
+
+    def drop_first(resource: Any, changes: Any) -> Any:
+        if not dropped:
+            dropped.append(run("DROP SCHEMA stats_monthly CASCADE"))
+        return apply(resource, changes)
+
+    monkeypatch.setattr(grants.Grants, "apply", drop_first)
+    result = perform(DEFINITION, {**arguments, "schemas": ["*"]})
+    assert (result["failed"], result["changed"]) == (False, True), result
+    assert "stats_monthly" not in result["schemas"]
+    assert not any("stats_monthly" in text for text in result["statements"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_of_admin_does_what_it_can_and_says_the_rest(
+    run: Run, arguments: Login, as_admin: AsAdmin, role: str, kind: str
+) -> None:
+    """What is reported, run by somebody who can, is just what was left: to grant, and then to revoke."""
+    given = {**as_admin(kind), "role": role, "schemas": ["*"], "max_listed": 0}
+    before = sorted(run(PRIVILEGES))
+    for state in ("present", "absent"):
+        result = perform(DEFINITION, {**given, "state": state})
+        assert not result["failed"], result
+        items = result["unmanageable"]["items"]
+        assert bool(items) is (kind != "superuser")
+        for item in items:
+            run(item["statement"].replace("{", "{{").replace("}", "}}"))
+        again = perform(DEFINITION, {**given, "state": state, "on_unmanageable": "fail"})
+        assert (again["failed"], again["changed"]) == (False, False), again
+    assert sorted(run(PRIVILEGES)) == before
+
+
+def test_the_role_takes_back_what_else_was_granted_but_not_the_uploads(
+    run: Run, role_vars: Login, role_name: str
+) -> None:
+    role_vars |= {"omni_postgres_grants_exclusive": True, "omni_postgres_grants_mode": "effective"}
+    tags = ["omni_user", "omni_grants", "omni_upload_schema"]
+
+    def sent() -> list[str]:
+        keywords = {"roles": ["omni_analytics.connect.omni_postgres"]}
+        done = harness.play(
+            [], door="in_process", hosts={"one": role_vars}, tags=tags, play_keywords=keywords
+        )
+        assert done.rc == 0, done.text
+        return [text for result in done.results for text in result.result.get("statements", ())]
+
+    assert f'GRANT USAGE, CREATE ON SCHEMA "omni_uploads" TO "{role_name}"' in sent()
+    run("GRANT DELETE ON customers TO {0}")
+    assert sent() == [f'REVOKE DELETE ON TABLE "public"."customers" FROM "{role_name}"']

@@ -1,0 +1,168 @@
+# Copyright: (c) 2026, omni_analytics.connect contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The schema for table uploads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from psycopg2.sql import SQL, Identifier
+
+from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres import user
+from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.upload_schema import DEFINITION
+from tests.helpers import harness
+from tests.helpers.postgres_modules import Watch, lifecycle, logged_in, perform, refused, unwritten
+from tests.sandbox.postgres import PostgresServer
+
+Login = dict[str, Any]
+PASSWORD = "of the role"
+UPLOAD = "CREATE TABLE uploads.t AS SELECT 1 AS one; SELECT one FROM uploads.t"
+
+
+@pytest.fixture
+def role(login: Login, role_name: str) -> str:
+    """The Omni role, as omni_pg_user makes it."""
+    assert not perform(user.DEFINITION, {**login, "name": role_name, "password": PASSWORD})["failed"]
+    return role_name
+
+
+@pytest.fixture
+def arguments(login: Login, role: str) -> Login:
+    return {**login, "role": role, "name": "uploads"}
+
+
+def owner(server: PostgresServer, database: str, schema: str = "uploads") -> list[tuple[Any, ...]]:
+    return server.execute(
+        database, "SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = %s", (schema,)
+    )
+
+
+def test_lifecycle(server: PostgresServer, arguments: Login, role: str, door: harness.Door) -> None:
+    database = arguments["login_db"]
+    made = lifecycle(
+        server,
+        "omni_upload_schema",
+        arguments,
+        invalid={"name": "information_schema"},
+        outside=lambda: server.execute(
+            database, SQL("REVOKE CREATE ON SCHEMA uploads FROM {}").format(Identifier(role))
+        ),
+        repair=[f'GRANT CREATE ON SCHEMA "uploads" TO "{role}"'],
+        door=door,
+    )
+    assert made["statements"] == [
+        'CREATE SCHEMA "uploads"', f'GRANT USAGE, CREATE ON SCHEMA "uploads" TO "{role}"'
+    ]  # fmt: skip
+    assert made["owner"] == "dba"
+    assert logged_in(server, database, role, PASSWORD, UPLOAD) == [(1,)]
+    logged_in(server, database, role, PASSWORD, "DROP TABLE uploads.t")
+    for schema in ("internal", "sales_eu"):
+        assert "permission denied" in refused(
+            server, database, role, PASSWORD, f"CREATE TABLE {schema}.t (id int)"
+        )
+
+
+def test_one_dropped_by_hand_is_made_again(server: PostgresServer, arguments: Login, role: str) -> None:
+    first = perform(DEFINITION, arguments)
+    server.execute(arguments["login_db"], "DROP SCHEMA uploads")
+    assert perform(DEFINITION, arguments)["statements"] == first["statements"]
+
+
+def test_owner(server: PostgresServer, arguments: Login, role: str) -> None:
+    database = arguments["login_db"]
+    made = perform(DEFINITION, {**arguments, "owner": "etl"})
+    assert made["statements"][0] == 'CREATE SCHEMA "uploads" AUTHORIZATION "etl"'
+    assert (made["owner"], owner(server, database)) == ("etl", [("etl",)])
+    logged_in(server, database, role, PASSWORD, UPLOAD)
+    given = {**arguments, "owner": "app_owner"}
+    assert perform(DEFINITION, given)["statements"] == ['ALTER SCHEMA "uploads" OWNER TO "app_owner"']
+    assert perform(DEFINITION, given)["changed"] is False
+    # Without the option, the owner stays whoever it is.
+    assert perform(DEFINITION, arguments)["changed"] is False
+    assert owner(server, database) == [("app_owner",)]
+
+
+def test_nothing_is_half_done(server: PostgresServer, arguments: Login) -> None:
+    """Schema and privileges are one transaction: where one is refused, neither is left."""
+    result = perform(DEFINITION, {**arguments, "owner": "nobody"})
+    assert result["error"] == {"kind": "refused", "sqlstate": "42704"}
+    assert 'CREATE SCHEMA "uploads" AUTHORIZATION "nobody": role "nobody" does not exist' in result["msg"]
+    server.execute(
+        arguments["login_db"],
+        "CREATE FUNCTION public.refuse() RETURNS event_trigger LANGUAGE plpgsql"
+        " AS $$ BEGIN RAISE 'no grants on Fridays'; END $$;"
+        "CREATE EVENT TRIGGER fridays ON ddl_command_start WHEN TAG IN ('GRANT')"
+        " EXECUTE FUNCTION public.refuse()",
+    )
+    result = perform(DEFINITION, arguments)
+    assert result["error"] == {"kind": "refused", "sqlstate": "P0001"}
+    assert 'GRANT USAGE, CREATE ON SCHEMA "uploads"' in result["msg"]
+    assert "no grants on Fridays" in result["msg"]
+    assert owner(server, arguments["login_db"]) == []
+
+
+def test_the_roles_own_schema(server: PostgresServer, arguments: Login, role: str) -> None:
+    """Its owner holds every privilege, whatever the ACL says."""
+    database = arguments["login_db"]
+    server.execute(database, SQL("CREATE SCHEMA uploads AUTHORIZATION {}").format(Identifier(role)))
+    logged_in(server, database, role, PASSWORD, UPLOAD)
+    assert perform(DEFINITION, arguments)["changed"] is False
+    assert perform(DEFINITION, arguments)["owner"] == role
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_schema_with_other_peoples_tables_is_not_adopted(
+    server: PostgresServer, arguments: Login, role: str, check: bool
+) -> None:
+    with unwritten(server, arguments["login_db"]):
+        result = perform(DEFINITION, {**arguments, "name": "sales_eu"}, check=check)
+    assert result["error"] == {"kind": "conflict", "relations": ["orders", "price.list (%)", 'say "hello"']}
+    assert f"which role {role} does not own. Omni needs a schema of its own" in result["msg"]
+
+
+def test_an_empty_schema_is_adopted_and_stays_adopted(
+    server: PostgresServer, arguments: Login, role: str
+) -> None:
+    server.execute(arguments["login_db"], "CREATE SCHEMA uploads AUTHORIZATION etl")
+    watch = Watch(server, arguments["login_db"])
+    perform(DEFINITION, arguments)
+    assert watch.changes == [f'GRANT USAGE, CREATE ON SCHEMA "uploads" TO "{role}"']
+    server.execute(arguments["login_db"], "CREATE TABLE uploads.of_somebody_else (id int)")
+    assert perform(DEFINITION, arguments)["changed"] is False
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"name": "pg_uploads"}, "pg_uploads belongs to Postgres itself. Leave it out"),
+        ({"modelled_schemas": ["public", "uploads"]}, "is listed among the modelled schemas too"),
+        ({"role": "nobody here"}, "there is no role nobody here. Create it with omni_pg_user first"),
+    ],
+)
+def test_refused_before_anything_is_sent(
+    server: PostgresServer, arguments: Login, options: Login, said: str
+) -> None:
+    with unwritten(server, arguments["login_db"]):
+        result = perform(DEFINITION, {**arguments, **options})
+    assert said in result["msg"]
+
+
+def test_a_glob_among_the_modelled_schemas_never_means_it(arguments: Login) -> None:
+    assert perform(DEFINITION, {**arguments, "modelled_schemas": ["*", "up*"]})["changed"]
+
+
+def test_check_mode_without_the_role(server: PostgresServer, arguments: Login) -> None:
+    with unwritten(server, arguments["login_db"]):
+        planned = perform(DEFINITION, {**arguments, "role": "nobody here"}, check=True)
+    assert planned["statements"][1] == 'GRANT USAGE, CREATE ON SCHEMA "uploads" TO "nobody here"'
+
+
+def test_a_login_that_may_not_create_schemas(server: PostgresServer, arguments: Login) -> None:
+    with server.hba("host all etl 127.0.0.1/32 trust"):
+        result = perform(DEFINITION, {**arguments, "login_user": "etl"})
+    assert owner(server, arguments["login_db"]) == []
+    assert result["error"] == {"kind": "refused", "sqlstate": "42501"}
+    assert "permission denied for database" in result["msg"]
+    assert "Log in as a role that may do this, or have such a role run the statement" in result["msg"]

@@ -1,0 +1,282 @@
+# Copyright: (c) 2026, omni_analytics.connect contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Environments: their plan as a table, and both of the forms that Omni's API may have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ansible_collections.omni_analytics.connect.plugins.module_utils import _converge
+from ansible_collections.omni_analytics.connect.plugins.module_utils._errors import InvalidInput
+from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import client
+from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import (
+    connection_environment as module,
+)
+from tests.sandbox.fake_omni import FakeOmni
+
+ENVIRONMENTS = "/api/v1/connection-environments"
+CONNECTIONS = "/api/v1/connections"
+
+
+@pytest.fixture
+def omni(running: FakeOmni, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOmni]:
+    """An Omni with the connections base, eu and asia."""
+    running.reset()
+    for waiting in (client, _converge):
+        monkeypatch.setattr(waiting.time, "sleep", lambda _seconds: None)
+    for name in ("base", "eu", "asia"):
+        running.add_connection(name)
+    yield running
+    assert running.violations == []
+
+
+def params(**given: Any) -> dict[str, Any]:
+    defaults = {name: option.get("default") for name, option in module.DEFINITION.options.items()}
+    usual = {"api_url": "https://example.omniapp.co", "api_token": "token", "base_connection": "base"}
+    if "environments" in given:
+        environments = [
+            {"connection": name, "values": values} for name, values in given["environments"].items()
+        ]
+        given = {**given, "environments": environments}
+    return {**defaults, **usual, **given}
+
+
+def run(omni: FakeOmni, check: bool = False, **given: Any) -> dict[str, Any]:
+    here = {"api_url": omni.url, "api_token": omni.token, "ca_path": omni.ca_file}
+    result, _secrets = module.DEFINITION.perform(params(**{**here, **given}), check)
+    return result
+
+
+def served(omni: FakeOmni) -> dict[str, Any]:
+    """Which values each connection serves."""
+    names = {one["id"]: one["name"] for one in omni.connections}
+    (base,) = (one for one in omni.connections if one["name"] == "base")
+    values = {
+        names[one["connectionId"]]: one["userAttributeValues"] for one in omni.instance.environments.values()
+    }
+    return {**values, "base": base["userAttributeValuesForDefaultEnvironment"]}
+
+
+BASE = {"id": "b", "dialect": "postgres"}
+OTHERS = {name: {"id": name, "dialect": "postgres"} for name in ("eu", "asia")}
+
+
+def with_attribute(name: str | None, values: Any) -> dict[str, Any]:
+    return {**BASE, module.ATTRIBUTE[0]: name, "userAttributeValuesForDefaultEnvironment": values}
+
+
+def patch(name: str, values: list[str] | None) -> tuple[str, str, Any]:
+    body = {"environmentUserAttribute": {"attributeName": name, "defaultValues": values}}
+    return ("PATCH", f"{CONNECTIONS}/b", body)
+
+
+def put(id: str, *values: str) -> tuple[str, str, Any]:
+    return ("PUT", f"{ENVIRONMENTS}/{id}", {"userAttributeValues": list(values)})
+
+
+def post(base: str, id: str) -> tuple[str, str, Any]:
+    return ("POST", ENVIRONMENTS, {"baseConnectionId": base, "environmentConnectionIds": [id]})
+
+
+@pytest.mark.parametrize(
+    ("given", "base", "links", "requests"),
+    [
+        ({"environments": {"eu": ["a"]}}, BASE, {}, [post("b", "eu"), put("<new id>", "a")]),
+        ({"environments": {"eu": ["a"]}}, BASE, {"eu": ["a"]}, []),
+        ({"environments": {"eu": ["a", "b"]}}, BASE, {"eu": ["b", "a"]}, []),
+        ({"environments": {"eu": ["a"]}}, BASE, {"eu": ["b"]}, [put("l-eu", "a")]),
+        ({"environments": {"eu": ["a"]}}, BASE, {"eu": ["a"], "asia": ["c"]}, []),
+        # A value that moves is given up before it is taken.
+        (
+            {"environments": {"eu": ["a"], "asia": ["b", "c"]}},
+            BASE,
+            {"eu": ["a", "b"], "asia": ["c"]},
+            [put("l-eu", "a"), put("l-asia", "b", "c")],
+        ),
+        (
+            {"environments": {"eu": ["b"], "asia": ["a"]}},
+            BASE,
+            {"eu": ["a"], "asia": ["b"]},
+            [put("l-eu"), put("l-asia"), put("l-eu", "b"), put("l-asia", "a")],
+        ),
+        (
+            {"attribute": "x", "default_values": ["b"], "environments": {"eu": ["a"]}},
+            with_attribute("x", ["a"]),
+            {"eu": ["b"]},
+            [put("l-eu"), patch("x", None), put("l-eu", "a"), patch("x", ["b"])],
+        ),
+        # The attribute.
+        ({"attribute": "x"}, BASE, {}, [patch("x", None)]),
+        ({"attribute": "x"}, with_attribute("x", ["a"]), {}, []),
+        ({"attribute": "x"}, with_attribute("y", ["a"]), {}, [patch("x", ["a"])]),
+        ({"attribute": "x", "default_values": []}, with_attribute("x", "a, b"), {}, [patch("x", None)]),
+        ({"attribute": "x", "default_values": ["b", "a"]}, with_attribute("x", "a,b"), {}, []),
+        ({"attribute": "x"}, {**BASE, module.ATTRIBUTE[1]: "x"}, {}, []),
+        # Absent.
+        (
+            {"state": "absent", "environments": {"eu": []}},
+            BASE,
+            {"eu": ["a"]},
+            [("DELETE", f"{ENVIRONMENTS}/l-eu", {})],
+        ),
+        ({"state": "absent", "environments": {"eu": ["a"]}, "attribute": "x"}, with_attribute("y", None), {}, []),
+        (
+            {"state": "absent", "attribute": "x"},
+            with_attribute("x", ["a"]),
+            {},
+            [("PATCH", f"{CONNECTIONS}/b", {"environmentUserAttribute": None})],
+        ),
+    ],
+)  # fmt: skip
+def test_the_plan(given: Any, base: Any, links: dict[str, list[str]], requests: list[Any]) -> None:
+    resource = module.Environments(params(**given))
+    found = {name: module.Link(f"l-{name}", links[name]) for name in resource.wanted if name in links}
+    changes = resource.plan(module.State(base, {name: OTHERS[name] for name in resource.wanted}, found))
+    sent = [change.payload for change in changes]
+    assert [(request.method, request.path, request.body) for request in sent] == requests
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"environments": {"eu": []}}, "eu has no values"),
+        ({"environments": {"base": ["a"]}}, "'base' is there twice"),
+        ({"environments": {"eu": ["a"], "asia": ["a"]}}, "'a' is there twice"),
+        ({"environments": {"eu": ["a"]}, "attribute": "x", "default_values": ["a"]}, "'a' is there twice"),
+        ({"environments": {"eu": ["a,b"]}}, "'a,b' is empty, or has a comma"),
+        ({"environments": {"eu": [" "]}}, "is empty"),
+        ({"default_values": ["a"]}, "Set attribute"),
+    ],
+)
+def test_what_cannot_be_meant(given: dict[str, Any], says: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        module.Environments(params(**given))
+    assert says in str(caught.value)
+
+
+WANTED: dict[str, Any] = {
+    "attribute": "region",
+    "default_values": ["us"],
+    "environments": {"eu": ["emea"], "asia": ["apac", "anz"]},
+}
+
+
+def test_made_left_alone_and_moved(omni):
+    checked = run(omni, check=True, **WANTED)
+    assert omni.writes() == []
+    made = run(omni, **WANTED)
+    methods = [line.split()[0] for line in made["requests"]]
+    assert (
+        methods
+        == [line.split()[0] for line in checked["requests"]]
+        == ["POST", "POST", "PUT", "PUT", "PATCH"]
+    )
+    assert served(omni) == {"eu": ["emea"], "asia": ["apac", "anz"], "base": ["us"]}
+    assert [one["connection"] for one in made["environments"]] == ["eu", "asia"]
+    for check in (True, False):
+        again = run(omni, check, **WANTED)
+        assert (again["changed"], again["requests"], again["unverifiable"]) == (False, [], [])
+    swapped: dict[str, Any] = {
+        "environments": {"eu": ["us", "apac"], "asia": ["emea"]},
+        "attribute": "area",
+        "default_values": [],
+    }
+    assert run(omni, **swapped)["changed"]
+    assert served(omni) == {"eu": ["us", "apac"], "asia": ["emea"], "base": None}
+    assert not run(omni, **swapped)["changed"]
+
+    ids = {one["name"]: one["id"].upper() for one in omni.connections}
+    by_id = {ids["eu"]: ["us", "apac"], ids["asia"]: ["emea"]}
+    assert not run(omni, base_connection=ids["base"], environments=by_id)["changed"]
+
+    gone: dict[str, Any] = {
+        "state": "absent",
+        "environments": {"eu": [], "never there": []},
+        "attribute": "area",
+    }
+    assert [line.split()[0] for line in run(omni, **gone)["requests"]] == ["DELETE", "PATCH"]
+    assert not run(omni, **gone)["changed"]
+    assert served(omni) == {"asia": ["emea"], "base": None}
+
+
+def test_an_instance_with_text_for_lists_and_without_a_list_of_environments(omni):
+    omni.quirks.env_shape = "docs"
+    made = run(omni, **WANTED)
+    assert [line.split()[0] for line in made["requests"]] == ["POST", "POST", "PUT", "PUT", "PATCH"]
+    assert served(omni) == {"eu": ["emea"], "asia": ["apac", "anz"], "base": ["us"]}
+    assert made["unverifiable"] == []
+    # What was there before this run cannot be known.
+    again = run(omni, **WANTED)
+    assert (again["changed"], again["unverifiable"]) == (False, ["eu", "asia"])
+    assert run(omni, check=True, **WANTED)["changed"]
+    absent = run(omni, state="absent", environments={"eu": []})
+    assert absent["error"]["kind"] == "conflict"
+    assert "does not list them" in absent["msg"]
+
+
+def test_connections_that_are_not_there(omni):
+    planned = run(omni, check=True, base_connection="later", environments={"eu": ["a"], "soon": ["b"]})
+    assert planned["base_connection_id"] is None
+    assert planned["requests"] == [f"POST {ENVIRONMENTS}"] * 2 + [f"PUT {ENVIRONMENTS}/<new id>"] * 2
+    for given in (
+        {"base_connection": "later", "environments": {"eu": ["a"]}},
+        {"environments": {"soon": ["b"]}},
+    ):
+        assert run(omni, **given)["error"]["kind"] == "prerequisite"
+        assert not run(omni, state="absent", **given)["changed"]
+    omni.add_connection("eu")
+    assert run(omni, **WANTED)["error"]["kind"] == "conflict"
+    assert omni.writes() == []
+
+
+def test_an_environment_of_another_base_is_not_ours(omni):
+    assert run(omni, base_connection="asia", environments={"eu": ["a"]})["changed"]
+    assert [line.split()[0] for line in run(omni, environments={"eu": ["a"]})["requests"]] == ["POST", "PUT"]
+    assert len(omni.instance.environments) == 2
+
+
+def test_what_omni_would_refuse(omni):
+    (base,) = (one["id"] for one in omni.connections if one["name"] == "base")
+    itself = run(omni, base_connection=base, environments={"base": ["a"]})
+    assert itself["error"] == {"kind": "refused", "status": 400}
+    assert "not valid for this connection" in itself["msg"]
+    assert omni.instance.environments == {}
+    omni.add_connection("snow", dialect="snowflake")
+    assert "their dialects are snowflake and postgres" in run(omni, environments={"snow": ["a"]})["msg"]
+    run(omni, **WANTED)
+    taken = run(omni, environments={"eu": ["apac"]})
+    assert taken["error"] == {"kind": "refused", "status": 400}
+    assert 'User attribute value "apac" is already in use' in taken["msg"]
+
+
+@pytest.mark.parametrize("kind", ["status 502", "status_after 502", "drop_after", "garbage"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+@pytest.mark.parametrize("shape", ["spec", "docs"])
+def test_a_write_whose_answer_is_lost(omni, shape, method, kind):
+    omni.quirks.env_shape = shape
+    omni.fault(method, "*", kind=kind)
+    run(omni, **WANTED)
+    omni.clear_faults()
+    run(omni, **WANTED)
+    assert len(omni.instance.environments) == 2
+    if shape == "spec":
+        assert served(omni) == {"eu": ["emea"], "asia": ["apac", "anz"], "base": ["us"]}
+        assert not run(omni, **WANTED)["changed"]
+
+
+def test_one_that_somebody_else_deletes_meanwhile(omni, monkeypatch):
+    run(omni, **WANTED)
+    real = omni.instance.environments_put
+
+    def first_gone(call: Any) -> Any:
+        monkeypatch.setattr(omni.instance, "environments_put", real)
+        omni.instance.environments.clear()
+        return real(call)
+
+    monkeypatch.setattr(omni.instance, "environments_put", first_gone)
+    assert run(omni, environments={"eu": ["a"]})["changed"]
+    assert served(omni) == {"eu": ["a"], "base": ["us"]}

@@ -1,0 +1,158 @@
+# Copyright: (c) 2026, omni_analytics.connect contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A connection that is replaced because the API cannot change it, and what hung on it."""
+
+from __future__ import annotations
+
+from itertools import count
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import schema_model
+
+from .test_connection import CONNECTIONS, PASSWORD, run
+
+ATTRIBUTE = "userAttributeNameForConnectionEnvironments"
+DEFAULTS = "userAttributeValuesForDefaultEnvironment"
+MOVED: dict[str, Any] = {"host": "db2.example.com", "on_immutable_change": "replace"}
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    still = SimpleNamespace(sleep=lambda _seconds: None, monotonic=lambda: 0.0)
+    monkeypatch.setattr(schema_model, "time", still)
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> dict[str, Any]:
+    return {"record_path": str(tmp_path / "records"), "record_password": False}
+
+
+@pytest.fixture
+def old(omni, here) -> str:
+    """A connection with a model, schedules and environments; it is itself an environment of another one."""
+    id: str = run(omni, **here, base_role="VIEWER")["connection_id"]
+    other, base = (omni.add_connection(name, database="x", defaultSchema="public") for name in ("eu", "base"))
+    instance = omni.instance
+    instance.connections[id].update({ATTRIBUTE: "region", DEFAULTS: ["us"]})
+    for link, of, one, values in (("1", id, other, ["eu"]), ("2", base, id, ["sales"])):
+        key = f"00000000-0000-4000-8000-00000000000{link}"
+        instance.environments[key] = {
+            "id": key,
+            "baseConnectionId": of,
+            "connectionId": one,
+            "userAttributeValues": values,
+        }
+    omni.instance.models_create(SimpleNamespace(path={}, query={}, body={"connectionId": id}))
+    for cron, hard in (("0 2 * * ? *", True), ("30 3 ? * MON *", False)):
+        instance.schedules_create(
+            SimpleNamespace(
+                path={"connectionId": id},
+                query={},
+                body={"schedule": cron, "timezone": "Europe/Berlin", "hardRefresh": hard},
+            )
+        )
+    return id
+
+
+def hanging(omni: Any, id: str) -> dict[str, Any]:
+    """What hangs on a connection, without ids that differ from one to the other."""
+    instance = omni.instance
+    connection = instance.connections[id]
+    return {
+        "role": connection["baseRole"],
+        "attribute": (connection[ATTRIBUTE], connection[DEFAULTS]),
+        "model": id in instance.models,
+        "schedules": sorted(
+            (one["schedule"], one["timezone"], one["hardRefresh"])
+            for one in instance.schedules.values()
+            if one["connectionId"] == id
+        ),
+        "environments": sorted(
+            (
+                instance.connections[one["baseConnectionId"]]["name"],
+                instance.connections[one["connectionId"]]["name"],
+                one["userAttributeValues"],
+            )
+            for one in instance.environments.values()
+            if id in (one["baseConnectionId"], one["connectionId"])
+        ),
+    }
+
+
+def live(omni: Any) -> list[str]:
+    return [one["id"] for one in omni.connections if one["name"] == "sales" and not one["deletedAt"]]
+
+
+@pytest.mark.parametrize("shape", ["spec", "docs"])
+def test_all_is_carried_over(omni, here, old, shape):
+    before = hanging(omni, old)
+    writes = len(omni.writes())
+    checked = run(omni, True, **here, **MOVED)
+    assert (checked["changed"], len(omni.writes())) == (True, writes)
+    assert checked["requests"][0] == f"POST {CONNECTIONS}"
+    assert checked["requests"][-1] == f"DELETE {CONNECTIONS}/{old}"
+    if shape == "docs":
+        # Where environments cannot be listed, they could be lost.
+        omni.quirks.env_shape = "docs"
+        result = run(omni, **here, **MOVED)
+        assert "does not list them" in result["msg"]
+        assert (live(omni), len(omni.writes())) == ([old], writes)
+        return
+    done = run(omni, **here, **MOVED)
+    assert (done["changed"], done["replaced"]) == (True, old)
+    (new,) = live(omni)
+    assert done["connection_id"] == new != old
+    assert hanging(omni, new) == before
+    assert omni.instance.connections[new]["host"] == "db2.example.com"
+    assert omni.password_of(new) == PASSWORD
+    assert [one.split("/")[0] for one in checked["requests"]] == [
+        one.split("/")[0] for one in done["requests"]
+    ]
+    (file,) = Path(here["record_path"]).iterdir()
+    assert yaml.safe_load(file.read_text())["id"] == new
+    again = run(omni, **here, **MOVED)
+    assert (again["changed"], again["unverifiable"], again["archived"]) == (False, ["password"], [old])
+
+
+def test_without_a_record_what_omni_shows_is_enough(omni):
+    old = omni.add_connection("sales", database="old", defaultSchema="public")
+    done = run(omni, on_immutable_change="replace")
+    assert (done["replaced"], live(omni)) == (old, [done["connection_id"]])
+    assert not run(omni, on_immutable_change="replace")["changed"]
+
+
+def test_nothing_is_replaced_that_is_not_the_one_or_cannot_be_made_again(omni):
+    omni.add_connection("sales", database="old", dialect="mysql")
+    assert "dialect" in run(omni, on_immutable_change="replace")["error"]["differences"]
+    omni.reset()
+    omni.add_connection("sales", database="old")
+    assert "Set password" in run(omni, on_immutable_change="replace", password=None)["msg"]
+    assert omni.writes() == []
+
+
+@pytest.mark.parametrize("kind", ["status 400", "drop_after"])
+def test_a_replacement_that_is_cut_off_is_finished_by_the_next_run(omni, here, old, kind):
+    """The nth request fails, and all after it; then the next run goes one further."""
+    before = hanging(omni, old)
+    for nth in count(1):
+        omni.fault("*", "*", nth=nth, times=999, kind=kind)
+        failed = run(omni, **here, **MOVED).get("failed")
+        omni.clear_faults()
+        if not failed:
+            break
+        checked = run(omni, True, **here, **MOVED)
+        if "there are 2 of that name" in checked.get("msg", ""):
+            # Nobody heard that the new one was made: a person chooses.
+            omni.instance.connections[live(omni)[-1]]["deletedAt"] = "2026-01-01T00:00:00.000Z"
+        else:
+            assert checked["changed"], checked
+    assert nth > 8
+    (new,) = live(omni)
+    assert (new != old, hanging(omni, new)) == (True, before)
+    assert not run(omni, **here, **MOVED)["changed"]

@@ -1,0 +1,35 @@
+# Copyright: (c) 2026, omni_analytics.connect contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""docs/quirks.md names tests that there are."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "quirks.md").read_text()
+
+
+def test_every_test_that_the_page_names_is_there() -> None:
+    named = re.findall(r"`((?:unit|integration)/[\w/]+\.py)(?:::(\w+))?`", PAGE)
+    assert len(named) > 22
+    for file, test in named:
+        text = (ROOT / "tests" / file).read_text()
+        assert not test or f"def {test}(" in text, (file, test)
+
+
+def test_every_quirk_is_on_the_page() -> None:
+    assert re.findall(r"^\| (Q\d+) \|", PAGE, re.MULTILINE) == [f"Q{number}" for number in range(1, 23)]
+
+
+def test_every_test_that_the_page_on_postgres_names_is_there() -> None:
+    page = (ROOT / "docs" / "postgres.md").read_text()
+    found = 0
+    for group in re.findall(r"`([a-z]+/test_\w+)\.py`: ((?:`[\w]+…?`(?:, )?)+)", page):
+        text = (ROOT / "tests" / "integration" / f"{group[0]}.py").read_text()
+        for name in re.findall(r"`(\w+)…?`", group[1]):
+            assert f"def test_{name}" in text, (group[0], name)
+            found += 1
+    assert found > 40
