@@ -14,12 +14,13 @@ from __future__ import annotations
 import random
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ._errors import Moved, NotConverged
+from ._errors import ConnectError, Moved, NotConverged, Prerequisite
 
+#: How often a plan is made before the loop gives up.
 ATTEMPTS = 6
 MASK = "********"
 
@@ -28,14 +29,19 @@ MASK = "********"
 class Change:
     """One step from what is there to what is wanted.
 
-    ``before`` and ``after`` are the lines of the diff: what the step is about, and how it stands; None
-    is what is not there, and has no line.
-    ``payload`` is what the resource sends; how it is shown to people is the resource's to say.
+    :param payload: what the resource sends; how it is shown to people is the resource's to say.
+    :param before: the lines of the diff, by what they are about. None is something that is not there; the
+        diff has no line for it.
+    :param after: the same, once the change is made.
+    :param effects: what the change makes true, as keys that name an object for good, such as the oid of a
+        table with a privilege. A change whose effect was sent before and is planned again had none. Without
+        effects, it is the shown text that is compared.
     """
 
     payload: Any
     before: dict[str, Any] = field(default_factory=dict)
     after: dict[str, Any] = field(default_factory=dict)
+    effects: frozenset[Hashable] = frozenset()
 
 
 class Resource(ABC):
@@ -45,7 +51,7 @@ class Resource(ABC):
     sends = ""
 
     #: how many names of a list are shown (0: all)
-    most = 0
+    max_listed = 0
 
     def __init__(self) -> None:
         #: what the other side remarked while changes were applied
@@ -53,7 +59,9 @@ class Resource(ABC):
         #: values that must never be shown, beside those that the argument spec marks
         self.secrets: set[str] = set()
         #: shows people a line while something takes long, where the door can
-        self.tell: Callable[[str], None] = lambda line: None
+        self.progress: Callable[[str], None] = lambda line: None
+        #: asked right before each write; raises Abandoned where nobody waits for this task any more
+        self.before_write: Callable[[], None] = lambda: None
         #: whether this is check mode, for a resource that tries something out
         self.check_mode = False
         #: a private folder that all tasks of a run see, and that goes with it, where the door has one
@@ -70,93 +78,155 @@ class Resource(ABC):
         """What is there now. Never writes."""
 
     def plan(self, state: Any) -> list[Change]:
-        """The changes from ``state`` to what is wanted, in the order in which they are sent; pure."""
+        """The changes from ``state`` to what is wanted, in the order in which they are sent.
+
+        A function of the options and the state: asked twice, it answers the same, and nothing is sent,
+        drawn by lot, or noted.
+        """
         return []
 
-    def require(self, state: Any) -> None:  # noqa: B027
-        """Raise where ``state`` lacks what an earlier step makes. Asked before the first write, and
-        never in check mode: there the earlier step did not run either."""
+    def require(self, state: Any, changes: Sequence[Change]) -> None:  # noqa: B027
+        """Raise where ``state`` lacks what has to be there before ``changes`` can be made, or before there
+        can be said to be none. Asked after each plan.
+
+        :raises Prerequisite: another task may still make it. In check mode that is a warning.
+        """
 
     def apply(self, changes: Sequence[Change]) -> Iterator[Change]:
         """Carry the changes out; yield each one once it can no longer be rolled back.
 
-        :raises Moved: the other side changed meanwhile; what was not yielded did not happen.
+        :raises Moved: the other side changed meanwhile; what was not yielded did not happen, except that of
+            ``Moved.change`` it is not known.
         """
         raise NotImplementedError
+
+    def settle(self, change: Change) -> None:  # noqa: B027
+        """Hear that ``change``, whose answer was lost, was made: a fresh read does not miss it any more."""
 
     def show(self, change: Change) -> str:
         """The statement or request of ``change`` as people see it: secrets masked, long lists cut."""
         raise NotImplementedError
 
-    def learned(self, state: Any, done: Sequence[Change]) -> dict[str, Any]:
-        """What the task returns beside ``changed``, ``diff`` and what was sent. In check mode ``done``
-        is what would be done."""
+    def report(self, done: Sequence[Change]) -> dict[str, Any]:
+        """What the task returns of the changes that were made, whether it succeeds or fails."""
+        return {}
+
+    def result(self, state: Any, done: Sequence[Change]) -> dict[str, Any]:
+        """What else a task that succeeds returns. In check mode ``done`` is what would be done."""
         return {}
 
 
 def converge(resource: Resource, check_mode: bool) -> dict[str, Any]:
     """Make what is there what is wanted, and return the task's result.
 
-    In check mode the first plan is the result. Otherwise plans are applied until one is empty. A
-    change that was sent and is planned again had no effect, whatever the server said of it.
+    In check mode the first plan is the result, and what another task has to make first is a warning. Otherwise
+    plans are applied until one is empty. A change that was sent and is planned again had no effect, whatever
+    the server said of it.
 
-    :raises ConnectError: anything of the family; what was already applied stays, and a later run
-        goes on from there.
+    :raises ConnectError: anything of the family, with what was already done in its ``partial``. That stays,
+        and a later run goes on from there.
     """
     done: list[Change] = []
-    sent: set[str] = set()
+    try:
+        return _converge(resource, check_mode, done)
+    except ConnectError as error:
+        if resource.sends:
+            error.partial = {
+                "changed": bool(done),
+                resource.sends: [resource.show(change) for change in done],
+                **resource.report(done),
+            }
+        raise
+
+
+def _converge(resource: Resource, check_mode: bool, done: list[Change]) -> dict[str, Any]:
+    """See :func:`converge`. What is done is appended to ``done`` as it happens."""
+    sent: set[Hashable] = set()
+    unsettled: Change | None = None
     for attempt in range(1, ATTEMPTS + 1):
         state = resource.read()
         changes = resource.plan(state)
-        if check_mode or not changes:
-            return _result(resource, state, changes or done)
-        without_effect = [shown for shown in map(resource.show, changes) if shown in sent]
+        if unsettled is not None and not _effects(resource, [unsettled]) & _effects(resource, changes):
+            resource.settle(unsettled)
+            done.append(unsettled)
+            state = resource.read()
+            changes = resource.plan(state)
+        unsettled = None
+        if check_mode:
+            return _result(resource, state, changes, _missing(resource, state, changes))
+        resource.require(state, changes)
+        if not changes:
+            return _result(resource, state, done)
+        without_effect = [change for change in changes if _effects(resource, [change]) & sent]
         if without_effect:
-            break
-        resource.require(state)
+            raise NotConverged(
+                "Reading again after the changes",
+                "the server accepted them, and this is still missing: "
+                + "; ".join([*map(resource.show, without_effect), *resource.remarks]),
+                "Run the first of them by hand to see what the server says of it.",
+            )
         try:
             for change in resource.apply(changes):
                 done.append(change)
-                sent.add(resource.show(change))
-        except Moved:
+                sent |= _effects(resource, [change])
+        except Moved as moved:
             if attempt == ATTEMPTS:
                 raise
+            unsettled = moved.change
             time.sleep(random.uniform(0, 0.05 * 2**attempt))
     raise NotConverged(
         "Reading again after the changes",
-        "the server accepted them, and this is still missing: "
-        + "; ".join([*map(resource.show, changes), *resource.remarks]),
-        "Run the first of them by hand to see what the server says of it.",
-        **{resource.sends: [resource.show(change) for change in done]},
+        f"after {ATTEMPTS} attempts there is still something to do, and each time it is something else: "
+        "what was changed keeps being replaced",
+        "See what else changes the same objects at this time, and run again when it is done.",
     )
 
 
-def _result(resource: Resource, state: Any, done: Sequence[Change]) -> dict[str, Any]:
+def _effects(resource: Resource, changes: Sequence[Change]) -> set[Hashable]:
+    return {effect for change in changes for effect in change.effects or (resource.show(change),)}
+
+
+def _missing(resource: Resource, state: Any, changes: Sequence[Change]) -> list[str]:
+    """What another task has to make first, as warnings of check mode."""
+    try:
+        resource.require(state, changes)
+    except Prerequisite as missing:
+        text = str(missing).rstrip(".")
+        return [f"{text}. The run fails unless an earlier task makes it."]
+    return []
+
+
+def _result(
+    resource: Resource, state: Any, done: Sequence[Change], warnings: Sequence[str] = ()
+) -> dict[str, Any]:
     sent = [resource.show(change) for change in done]
     result: dict[str, Any] = {"changed": bool(done)}
     if resource.sends:
         result[resource.sends] = sent
     if done:
         result["diff"] = {
-            "before": _lines([change.before for change in done], resource.most),
-            "after": _lines([change.after for change in done], resource.most),
+            "before": _lines([change.before for change in done], resource.max_listed),
+            "after": _lines([change.after for change in done], resource.max_listed),
             "prepared": "\n".join(sent) + "\n",
         }
-    result.update(resource.learned(state, done))
-    if not result.get("warnings"):
-        result.pop("warnings", None)
+    result.update(resource.report(done))
+    result.update(resource.result(state, done))
+    result["warnings"] = [*warnings, *result.get("warnings", ())]
+    if not result["warnings"]:
+        del result["warnings"]
     return result
 
 
-def _lines(parts: Sequence[dict[str, Any]], most: int) -> str:
+def _lines(parts: Sequence[dict[str, Any]], max_listed: int) -> str:
     """One side of a diff as text: a line for each thing that there is."""
     lines = [f"{what}: {value}\n" for part in parts for what, value in part.items() if value is not None]
-    if most and len(lines) > most:
-        lines = [*lines[:most], f"… {len(lines) - most} more\n"]
+    if max_listed and len(lines) > max_listed:
+        lines = [*lines[:max_listed], f"… {len(lines) - max_listed} more\n"]
     return "".join(lines)
 
 
-def listed(names: Sequence[str], most: int) -> dict[str, Any]:
-    """``names`` as a task returns them: their count, and no more of them than ``most`` (0: all)."""
-    shown = list(names[:most] if most else names)
-    return {"count": len(names), "names": shown, "truncated": len(shown) < len(names)}
+def shortened(entries: Sequence[Any], max_listed: int, key: str = "list") -> dict[str, Any]:
+    """A long list as tasks return it: ``count`` of all, no more than ``max_listed`` of them (0: all) under
+    ``key``, and whether some were left out (``truncated``)."""
+    shown = list(entries[:max_listed] if max_listed else entries)
+    return {"count": len(entries), key: shown, "truncated": len(shown) < len(entries)}

@@ -57,13 +57,15 @@ class Definition:
         self,
         params: Mapping[str, Any],
         check_mode: bool,
-        tell: Callable[[str], None] | None = None,
+        progress: Callable[[str], None] | None = None,
         run_dir: str | None = None,
+        before_write: Callable[[], None] | None = None,
     ) -> tuple[dict[str, Any], set[str]]:
         """Run the module with validated ``params``; never raises an Exception.
 
-        :param tell: shows people a line while the module works; see Resource.
+        :param progress: shows people a line while the module works; see Resource.
         :param run_dir: a folder that the tasks of one run share; see Resource.
+        :param before_write: raises Abandoned where nobody waits for the task any more; see Resource.
         :return: the task's result (``failed`` and ``msg`` in it where it failed), and the secrets
             that were made on the way, which the door masks together with its own.
         """
@@ -78,7 +80,8 @@ class Definition:
                 )
             resource = self.build(params)
             secrets = resource.secrets
-            resource.tell = tell or resource.tell
+            resource.progress = progress or resource.progress
+            resource.before_write = before_write or resource.before_write
             resource.run_dir = run_dir
             resource.check_mode = check_mode
             with resource:

@@ -34,10 +34,17 @@ class ConnectError(Exception):
             )
         super().__init__(message)
         self.detail = detail
+        #: what the task had already done, as a result has it
+        self.partial: dict[str, Any] = {}
 
     def result(self) -> dict[str, Any]:
         """What a failed task returns."""
-        return {"failed": True, "msg": str(self), "error": {"kind": self.kind, **self.detail}}
+        return {
+            **self.partial,
+            "failed": True,
+            "msg": str(self),
+            "error": {"kind": self.kind, **self.detail},
+        }
 
 
 class InvalidInput(ConnectError):
@@ -92,6 +99,20 @@ class Skipped(ConnectError):
 
 
 class Moved(ConnectError):
-    """The other side changed between the read and the write; a fresh read settles it."""
+    """The other side changed between the read and the write, or nobody knows whether a write arrived; a fresh
+    read settles it.
+
+    :param change: the change whose answer was lost, where there is one.
+    """
 
     kind = "moved"
+
+    def __init__(self, doing: str, said: str = "", todo: str = "", change: Any = None, **detail: Any) -> None:
+        super().__init__(doing, said, todo, **detail)
+        self.change = change
+
+
+class Abandoned(ConnectError):
+    """Nobody waits for this task any more: ansible-playbook was killed. Nothing more is written."""
+
+    kind = "abandoned"

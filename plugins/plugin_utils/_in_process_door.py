@@ -10,6 +10,7 @@ Where that would not do what the module door does, the task is shipped like any 
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -25,6 +26,7 @@ from ansible.plugins.action.normal import ActionModule as ShippedModule
 from ansible.utils.display import Display
 
 from ..module_utils._definition import Definition
+from ..module_utils._errors import Abandoned
 
 DISCOVERED = ("auto", "auto_legacy", "auto_silent", "auto_legacy_silent")
 SWITCH = "omni_connect_in_process"
@@ -100,7 +102,7 @@ class InProcess(ShippedModule):
             task_vars["ansible_delegated_vars"] = delegated
         return task_vars
 
-    def _perform(self, tell: Callable[[str], None]) -> dict[str, Any]:
+    def _perform(self, progress: Callable[[str], None]) -> dict[str, Any]:
         definition = self.definition
         # Through JSON, as on the way to a shipped module: no lazy, tagged or vaulted type gets further.
         args = json.loads(json.dumps(dict(self._task.args), default=str))
@@ -115,7 +117,7 @@ class InProcess(ShippedModule):
             self._resolve_paths(params)
             try:
                 result, made = definition.perform(
-                    params, bool(self._task.check_mode), tell, C.DEFAULT_LOCAL_TMP
+                    params, bool(self._task.check_mode), progress, C.DEFAULT_LOCAL_TMP, _look_for_ansible
                 )
             except SystemExit as ended:  # in a worker it would end the run of every host
                 result, made = {"failed": True, "msg": f"A library ended the task: exit {ended.code}"}, set()
@@ -138,6 +140,13 @@ class InProcess(ShippedModule):
         for name, option in self.definition.options.items():
             if option.get("type") == "path" and params.get(name):
                 params[name] = os.path.join(self._loader.get_basedir(), params[name])
+
+
+def _look_for_ansible() -> None:
+    """Raise where ansible-playbook is gone. A worker outlives it, since it has a session of its own."""
+    parent = multiprocessing.parent_process()
+    if parent is not None and os.getppid() != parent.pid:
+        raise Abandoned("Looking for ansible-playbook before a write", "it is gone", "Run it again.")
 
 
 def _same_python(path: str) -> bool:

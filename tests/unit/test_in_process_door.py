@@ -17,7 +17,7 @@ from ansible_collections.omni_analytics.connect.plugins.plugin_utils import _in_
 
 class Slow(Resource):
     def read(self) -> None:
-        self.tell("half of it is done")
+        self.progress("half of it is done")
 
 
 class Action(_door.InProcess):

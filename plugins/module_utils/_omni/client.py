@@ -13,7 +13,6 @@ import re
 import time
 import warnings
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from html import unescape
 from time import monotonic
@@ -27,7 +26,7 @@ except ImportError as error:
 else:
     REQUESTS_ERROR = None
 
-from .._converge import MASK, Change, Resource
+from .._converge import MASK
 from .._definition import Library, from_environment
 from .._errors import ConnectError, InvalidInput, Moved, Refused, Unreachable
 from .._version import VERSION
@@ -365,50 +364,6 @@ class Client:
         for secret in self._hidden:
             text = text.replace(secret, MASK)
         return text
-
-
-class OmniResource(Resource):
-    """A resource in Omni: it sends requests, through one client.
-
-    :param params: the module's options.
-    """
-
-    sends = "requests"
-
-    #: what it is about, for people; no two tasks of a run work on the same at a time
-    label = ""
-
-    def __init__(self, params: Mapping[str, Any]) -> None:
-        super().__init__()
-        self.params = params
-        self.client = Client(params)
-        self._opened = ExitStack()
-
-    def __enter__(self) -> OmniResource:
-        self.client.share(self.run_dir)
-        if self.label:
-            self._opened.enter_context(self.client.shared.alone(self.label))
-        self._opened.enter_context(self.client)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._opened.close()
-
-    def show(self, change: Change) -> str:
-        return str(change.payload)
-
-    def send(self, change: Change) -> dict[str, Any]:
-        """Send ``change`` and return the answer; {} where that was lost, but a fresh read shows the change.
-
-        :raises Moved: the change was not made, and is to be planned anew.
-        :raises Refused: Omni said no.
-        """
-        try:
-            return self.client.write(change.payload)
-        except Moved:
-            if change in self.plan(self.read()):
-                raise
-            return {}
 
 
 def root(url: str) -> str:

@@ -18,9 +18,10 @@ from .._definition import Definition
 from .._errors import Conflict, InvalidInput, MissingLibrary, Moved, NotConverged, Refused
 from . import connection_record as record
 from . import connection_replacement as replacement
-from .client import LIBRARY, OPTIONS, PASSWORD, OmniResource, Request
+from .client import LIBRARY, OPTIONS, PASSWORD, Request
 from .connection_fields import SETTINGS, check, same, wanted
 from .find_connection import CONNECTIONS, check_id, identified, known, only, snake_case
+from .resource import OmniResource
 
 #: Two names of one base role, in Omni's documentation and in its specification. Not every instance knows both.
 OTHER_NAME = {"RESTRICTED_QUERIER": "QUERY_TOPICS", "QUERY_TOPICS": "RESTRICTED_QUERIER"}
@@ -143,8 +144,8 @@ class Connection(OmniResource):
             return "unknown"
         return {True: "fits", False: "differs", None: "unknown"}[kept.fits(self.params["password"])]
 
-    def require(self, state: State) -> None:
-        if state.connection is None or state.hanging:
+    def require(self, state: State, changes: Sequence[Change]) -> None:
+        if changes and (state.connection is None or state.hanging):
             self.client.require_admin(f"Creating {self.label} at {self.client.root}")
 
     def plan(self, state: State) -> list[Change]:
@@ -220,7 +221,7 @@ class Connection(OmniResource):
 
     def _change(self, payload: Any, before: Mapping[str, Any], after: Mapping[str, Any]) -> Change:
         lines = [{f"{self.label}: {what}": side[what] for what in side} for side in (before, after)]
-        return Change(payload, *lines)
+        return Change(payload, lines[0], lines[1])
 
     def _plan_settings(self, connection: Mapping[str, Any], state: State) -> list[Change]:
         """What to do about settings that the API cannot change.
@@ -407,7 +408,7 @@ class Connection(OmniResource):
             self.record.set_password(password if self.params["record_password"] else None)
         return self.record.save()
 
-    def learned(self, state: State, done: Sequence[Change]) -> dict[str, Any]:
+    def result(self, state: State, done: Sequence[Change]) -> dict[str, Any]:
         connection = state.connection
         requests = [change.payload for change in done if isinstance(change.payload, Request)]
         result = {

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 from .._converge import Change
 from .._definition import Definition
 from .._errors import Conflict, ConnectError, InvalidInput, Moved, Refused
-from .client import LIBRARY, OPTIONS, Client, OmniResource, Request
+from .client import LIBRARY, OPTIONS, Client, Request
 from .connection_part import NEW, missing, records
 from .find_connection import CONNECTIONS, identified, named
+from .resource import OmniResource
 
 ENVIRONMENTS = "/api/v1/connection-environments"
 
@@ -82,9 +83,9 @@ class Environments(OmniResource):
             if one["baseConnectionId"] == base
         }
 
-    def require(self, state: State) -> None:
+    def require(self, state: State, changes: Sequence[Change]) -> None:
         for name, one in {self.base: state.base, **state.connections}.items():
-            if one is None and not self.absent:
+            if changes and one is None and not self.absent:
                 raise missing(self.client, f"connection {name}")
 
     def plan(self, state: State) -> list[Change]:
@@ -206,7 +207,7 @@ class Environments(OmniResource):
             if request.path == f"{ENVIRONMENTS}/{link.id}":
                 self._known[id] = Link(link.id, texts(request.body["userAttributeValues"]))
 
-    def learned(self, state: State, done: Sequence[Change]) -> dict[str, Any]:
+    def result(self, state: State, done: Sequence[Change]) -> dict[str, Any]:
         unverifiable = [name for name, one in state.connections.items() if one and one["id"] in self._unknown]
         return {
             "base_connection_id": state.base and state.base["id"],

@@ -11,8 +11,9 @@ from typing import Any
 
 from .._converge import Change
 from .._definition import Definition
-from .client import LIBRARY, OPTIONS, OmniResource
+from .client import LIBRARY, OPTIONS
 from .find_connection import check_id, find, listed, snake_case
+from .resource import OmniResource
 
 
 class ConnectionInfo(OmniResource):
@@ -36,7 +37,7 @@ class ConnectionInfo(OmniResource):
             key=lambda one: (one["name"], one["id"]),
         )
 
-    def learned(self, state: Sequence[Mapping[str, Any]], done: Sequence[Change]) -> dict[str, Any]:
+    def result(self, state: Sequence[Mapping[str, Any]], done: Sequence[Change]) -> dict[str, Any]:
         return {"connections": [snake_case(one) for one in state]}
 
 

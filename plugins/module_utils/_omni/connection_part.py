@@ -11,8 +11,9 @@ from typing import Any
 
 from .._converge import Change
 from .._errors import InvalidInput, Moved, Prerequisite, Refused, Unreachable
-from .client import OPTIONS, Client, OmniResource
+from .client import OPTIONS, Client
 from .find_connection import check_id, identified, named
+from .resource import OmniResource
 
 #: Stands for an id that Omni has yet to give, in check mode.
 NEW = "<new id>"
@@ -47,8 +48,8 @@ class OfConnection(OmniResource):
             self._found_id = found["id"] if found else None
         return self._found_id
 
-    def require(self, state: Any) -> None:
-        if self._found_id is None:
+    def require(self, state: Any, changes: Sequence[Change]) -> None:
+        if changes and self._found_id is None:
             raise missing(self.client, self.label)
 
     def moved(self, refused: Refused) -> Moved:
@@ -69,7 +70,7 @@ class OfConnection(OmniResource):
             **refused.detail,
         )
 
-    def learned(self, state: Any, done: Sequence[Change]) -> dict[str, Any]:
+    def result(self, state: Any, done: Sequence[Change]) -> dict[str, Any]:
         return {
             "connection_id": self._found_id,
             "requests": [f"{change.payload.method} {change.payload.path}" for change in done],

@@ -14,7 +14,8 @@ from .._errors import Conflict, Moved
 from . import connection_environment as environment
 from . import cron, refresh_schedule, schema_model
 from . import find_connection as lookup
-from .client import Client, OmniResource
+from .client import Client
+from .resource import OmniResource
 
 
 class Hanging(NamedTuple):

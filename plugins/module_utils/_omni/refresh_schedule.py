@@ -87,7 +87,8 @@ class RefreshSchedules(OfConnection):
 
     def _change(self, request: Request, before: Mapping[str, Any], after: Mapping[str, Any]) -> Change:
         what = f"{self.label}: refresh"
-        return Change(request, *({what: _shown(side)} if side else {} for side in (before, after)))
+        shown = [{what: _shown(side)} if side else {} for side in (before, after)]
+        return Change(request, shown[0], shown[1])
 
     def apply(self, changes: Sequence[Change]) -> Iterator[Change]:
         for change in changes:
@@ -110,7 +111,7 @@ class RefreshSchedules(OfConnection):
             **refused.detail,
         )
 
-    def learned(self, state: State, done: Sequence[Change]) -> dict[str, Any]:
+    def result(self, state: State, done: Sequence[Change]) -> dict[str, Any]:
         warnings = []
         for want in self.wanted if self.params["state"] == "present" else ():
             same = [one for one in state.schedules if _key(one) == _key(want)]
@@ -123,7 +124,7 @@ class RefreshSchedules(OfConnection):
                     f"{self.label} has the schedule {_shown(want)} {len(same)} times; exclusive: true keeps one."
                 )
         return {
-            **super().learned(state, done),
+            **super().result(state, done),
             "schedules": [snake_case(one) for one in state.schedules],
             "warnings": warnings,
         }

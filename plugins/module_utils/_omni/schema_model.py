@@ -122,7 +122,7 @@ class SchemaModel(OfConnection):
             now = time.monotonic()
             if now >= line:
                 line += LINE
-                self.tell(f"Omni still refreshes the schema model of {self.label} ({now - begin:.0f} s)")
+                self.progress(f"Omni still refreshes the schema model of {self.label} ({now - begin:.0f} s)")
             if now >= min(ask, end):
                 self._status = _status(self.client.get(f"/api/v1/jobs/{self._job}/status"))
                 pause = min(3 * pause, LONGEST)
@@ -149,14 +149,14 @@ class SchemaModel(OfConnection):
         doing = f"Refreshing the schema model of {self.label} at {self.client.root}"
         return kind(doing, said, todo, job_id=self._job, job_status=self._status)
 
-    def learned(self, state: State, done: Sequence[Change]) -> dict[str, Any]:
+    def result(self, state: State, done: Sequence[Change]) -> dict[str, Any]:
         warnings = []
         if self._status and self.params["wait"] and self._status != "COMPLETED":
             warnings.append(
                 f"Omni named no job for the refresh of {self.label}, so whether it succeeded is not known."
             )
         return {
-            **super().learned(state, done),
+            **super().result(state, done),
             "model_id": state.model,
             "job_id": self._job,
             "job_status": self._status,

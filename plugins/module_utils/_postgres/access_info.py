@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import _schema_patterns as _schemas
-from .._converge import Change, Resource, listed
+from .._converge import Change, Resource, shortened
 from .._definition import Definition
 from .._errors import InvalidInput, Moved, Refused, Skipped, Unreachable
 from .access_info_sql import ACCESS, HARMLESS, SCHEMAS
@@ -49,7 +49,7 @@ class Access(Resource):
     def __init__(self, params: Mapping[str, Any]) -> None:
         super().__init__()
         self.params = params
-        self.most = params["max_listed"]
+        self.max_listed = params["max_listed"]
         self.role = check_role(params["role"], "role")
         self.patterns = list(params["schemas"])
         self.excluded = params["exclude_schemas"]
@@ -128,7 +128,7 @@ class Access(Resource):
             return "failed", error.said
         return "succeeded", "rolled back"
 
-    def learned(self, state: State, done: Sequence[Change]) -> dict[str, Any]:
+    def result(self, state: State, done: Sequence[Change]) -> dict[str, Any]:
         found = state.found
         unreadable = [_explained(item, self.role) for item in found["unreadable"]]
         problems, concerns = {"role": f"there is no role {self.role}"}, {}
@@ -158,7 +158,7 @@ class Access(Resource):
                 for schema, count in found["schemas"]
             ),
             "unreadable": self._listed(unreadable),
-            "filtered": listed(found["filtered"], self.most),
+            "filtered": shortened(found["filtered"], self.max_listed, "names"),
             "uploads": _uploads(state),
             "upload_tried": dict(zip(("state", "how"), state.tried)),
             "writes": self._listed(
@@ -258,7 +258,7 @@ class Access(Resource):
 
     def _listed(self, items: Any) -> dict[str, Any]:
         items = list(items)
-        shown = items[: self.most or None]
+        shown = items[: self.max_listed or None]
         return {"count": len(items), "items": shown, "truncated": len(shown) < len(items)}
 
 

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import _schema_patterns as _schemas
-from .._converge import Change, listed
+from .._converge import Change, shortened
 from .._definition import Definition
 from .._errors import InvalidInput, Prerequisite, Refused
 from .grants_sql import PLACES, RELATIONS
-from .session import LIBRARY, OPTIONS, Names, PostgresResource, Statement, check_name, check_role
+from .resource import PostgresResource
+from .session import LIBRARY, OPTIONS, Names, Statement, check_name, check_role
 
 #: How many relations one statement names. Postgres 18 locks each of them until the commit.
 CHUNK = 500
@@ -234,7 +235,7 @@ class Grants(PostgresResource):
             for rights in _together((right for right in all_rights if not right.able), one_by_one=True)
         ]
         items = []
-        for verb, rights in found[: self.most or None]:
+        for verb, rights in found[: self.max_listed or None]:
             first = rights[0]
             what = str(first)
             if first.later and first.name:
@@ -245,8 +246,8 @@ class Grants(PostgresResource):
             items.append({"what": what, "owner": first.owner, "reason": reason, "statement": statement})
         return {"count": len(found), "items": items, "truncated": len(items) < len(found)}
 
-    def require(self, state: State) -> None:
-        if not state.role_exists:
+    def require(self, state: State, changes: Sequence[Change]) -> None:
+        if changes and not state.role_exists:
             raise Prerequisite(
                 f"Granting in {self.session.where}",
                 f"there is no role {self.role}",
@@ -259,7 +260,7 @@ class Grants(PostgresResource):
         for change in changes:
             yield from super().apply([change])
 
-    def learned(self, state: State, done: Sequence[Change]) -> dict[str, Any]:
+    def result(self, state: State, done: Sequence[Change]) -> dict[str, Any]:
         granted = [line for change in done for line, value in change.after.items() if value]
         revoked = [line for change in done for line, value in change.after.items() if not value]
         unmanageable = self._unmanageable(state)
@@ -284,8 +285,8 @@ class Grants(PostgresResource):
             "schemas": list(state.schemas),
             "relations": state.relations,
             "already": 0 if self.absent else state.wanted - len(lacking.union(granted)),
-            "granted": listed(granted, self.most),
-            "revoked": listed(revoked, self.most),
+            "granted": shortened(granted, self.max_listed, "names"),
+            "revoked": shortened(revoked, self.max_listed, "names"),
             "unmanageable": unmanageable,
             "of_public": list(state.of_public),
             "unmatched": list(state.unmatched),

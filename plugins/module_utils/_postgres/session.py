@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import select
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +22,7 @@ except ImportError as error:
 else:
     PSYCOPG2_ERROR = None
 
-from .._converge import MASK, Change, Resource
+from .._converge import MASK
 from .._definition import Library
 from .._errors import InvalidInput, Moved, Refused, Skipped, Unreachable
 
@@ -153,6 +153,8 @@ class Session:
         self._password = params["login_password"] if user is None else password
         self._role = params["session_role"] if user is None else None
         self.connection: Any = None
+        #: asked right before each statement of a plan; see Resource
+        self.before_write: Callable[[], None] = lambda: None
 
     @property
     def where(self) -> str:
@@ -291,6 +293,7 @@ class Session:
         :raises Moved: somebody changed the same objects at the same time.
         :raises Refused: the server does not allow it.
         """
+        self.before_write()
         self._send(statement.compose(), (), self.text(statement, 5), plan=True)
 
     def verifier(self, role: str, password: str) -> str:
@@ -388,56 +391,3 @@ def _wait(connection: Any) -> None:
             connection.fileno(), select.POLLIN if state == extensions.POLL_READ else select.POLLOUT
         )
         poller.poll(min(left, 1) * 1000)
-
-
-class PostgresResource(Resource):
-    """A resource in one database: it sends statements, over one session.
-
-    :param params: the module's options.
-    """
-
-    sends = "statements"
-
-    def __init__(self, params: Mapping[str, Any]) -> None:
-        super().__init__()
-        self.params = params
-        self.most = params["max_listed"]
-        self.session = Session(params)
-
-    def __enter__(self) -> PostgresResource:
-        self.session.__enter__()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.session.__exit__(*error)
-
-    def apply(self, changes: Sequence[Change]) -> Iterator[Change]:
-        """All changes in one transaction."""
-        self.transact(self.session, changes)
-        yield from changes
-
-    def transact(self, session: Session, changes: Sequence[Change]) -> None:
-        """Send ``changes`` in one transaction of ``session``, and keep what the server remarks."""
-        change = None
-        try:
-            with session.transaction(writing=True):
-                for change in changes:
-                    self.send(session, change)
-        except Refused as refused:
-            advice = self.advise(session, change, refused) if change else ""
-            if not advice:
-                raise
-            raise Refused(refused.doing, refused.said, advice, **refused.detail) from None
-        self.remarks = list(dict.fromkeys([*self.remarks, *session.notices]))
-
-    def send(self, session: Session, change: Change) -> None:
-        """Send one change, in a transaction of ``session``."""
-        session.execute(change.payload)
-
-    def advise(self, session: Session, change: Change, refused: Refused) -> str:
-        """What to do about a change that the server refused, where more is known of it than its SQLSTATE.
-        Asked after the rollback."""
-        return ""
-
-    def show(self, change: Change) -> str:
-        return self.session.text(change.payload, self.most)

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import _schema_patterns as _schemas
-from .._converge import Change, listed
+from .._converge import Change, shortened
 from .._definition import Definition
 from .._errors import Conflict, InvalidInput, Prerequisite, Refused
-from .session import LIBRARY, OPTIONS, Names, PostgresResource, Statement, check_name, check_role
+from .resource import PostgresResource
+from .session import LIBRARY, OPTIONS, Names, Statement, check_name, check_role
 
 #: How many tables one GRANT names. Postgres 18 locks each of them until the commit.
 CHUNK = 500
@@ -137,7 +138,7 @@ class UploadSchema(PostgresResource):
                 f"Dropping schema {self.name} in {self.session.where}",
                 f"{len(lost)} objects would go with it: {', '.join(lost[:5])}{', …' if lost[5:] else ''}",
                 "Set cascade to true to drop them too.",
-                objects=lost[: self.most or None],
+                objects=lost[: self.max_listed or None],
             )
         text = "DROP SCHEMA {} CASCADE" if lost else "DROP SCHEMA {}"
         there = dict.fromkeys((f"schema {self.name}", *lost), "there")
@@ -245,8 +246,8 @@ class UploadSchema(PostgresResource):
                 relations=list(state.others),
             )
 
-    def require(self, state: State) -> None:
-        if self.params["state"] == "present" and not state.role_exists:
+    def require(self, state: State, changes: Sequence[Change]) -> None:
+        if changes and self.params["state"] == "present" and not state.role_exists:
             raise Prerequisite(
                 f"Granting on schema {self.name} in {self.session.where}",
                 f"there is no role {self.role}",
@@ -262,11 +263,11 @@ class UploadSchema(PostgresResource):
         for batch in [whole] * bool(whole) + [[change] for change in lists]:
             yield from super().apply(batch)
 
-    def learned(self, state: State, done: Sequence[Change]) -> dict[str, Any]:
+    def result(self, state: State, done: Sequence[Change]) -> dict[str, Any]:
         result: dict[str, Any] = {"name": self.name, "role": self.role, "owner": state.owner}
         if self.params["state"] == "absent":
             gone = [what for change in done for what in change.before]
-            result["dropped"] = listed(gone, self.most)
+            result["dropped"] = shortened(gone, self.max_listed, "names")
         return result
 
 

@@ -17,17 +17,8 @@ from .._errors import InvalidInput, Prerequisite, Refused, Unreachable
 from . import role_settings as settings
 from . import scram
 from .login_rights import lacking
-from .session import (
-    LIBRARY,
-    OPTIONS,
-    PostgresResource,
-    Secret,
-    Session,
-    Statement,
-    check_name,
-    check_role,
-    wrong_password,
-)
+from .resource import PostgresResource
+from .session import LIBRARY, OPTIONS, Secret, Session, Statement, check_name, check_role, wrong_password
 from .user_absent import AbsentRole
 
 #: One row, whether the role is there or not. A role that inherits nothing from a group counts as no member.
@@ -282,7 +273,7 @@ class User(PostgresResource):
             self.secrets.add(self._secret)
         return self._secret
 
-    def require(self, state: State) -> None:
+    def require(self, state: State, changes: Sequence[Change]) -> None:
         if state.unknown:
             raise Prerequisite(
                 f"Making role {self.name} a member",
@@ -308,7 +299,7 @@ class User(PostgresResource):
             )
         return ""
 
-    def learned(self, state: State, done: Sequence[Change]) -> dict[str, Any]:
+    def result(self, state: State, done: Sequence[Change]) -> dict[str, Any]:
         password = {"state": state.password, "how": state.how}
         if state.algorithm:
             password["algorithm"] = state.algorithm

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from .._converge import Change, listed
+from .._converge import Change, shortened
 from .._errors import Conflict, InvalidInput, Moved, Prerequisite, Refused
 from .login_rights import lacking
-from .session import PostgresResource, Session, Statement, check_role
+from .resource import PostgresResource
+from .session import Session, Statement, check_role
 
 #: Which databases hold something of the role. What is of no database (a tablespace, a parameter) counts as
 #: the login's: DROP OWNED goes through it in any database. A right on a database is a trace in that one.
@@ -151,13 +152,13 @@ class AbsentRole(PostgresResource):
                 f"it owns {self._listed(owned)}",
                 "Name their new owner by reassign_to, or drop them yourself: tables that Omni uploaded are there "
                 "only.",
-                owned=listed(owned, self.most),
+                owned=shortened(owned, self.max_listed, "names"),
             )
         if owned and not state.heir_exists:
             raise Prerequisite(doing, f"there is no role {self.heir}", "Correct reassign_to.", role=self.heir)
 
     def _listed(self, names: Sequence[str]) -> str:
-        shown = listed(names, self.most)
+        shown = shortened(names, self.max_listed, "names")
         left = shown["count"] - len(shown["names"])
         return ", ".join([*shown["names"], *([f"… ({left} more)"] if left else [])])
 
@@ -195,5 +196,5 @@ class AbsentRole(PostgresResource):
     def show(self, change: Change) -> str:
         return f"{super().show(change)} -- in database {change.payload.database}"
 
-    def learned(self, state: State, done: Sequence[Change]) -> dict[str, Any]:
+    def result(self, state: State, done: Sequence[Change]) -> dict[str, Any]:
         return {"name": self.name, "exists": state.exists}

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.omni_analytics.connect.plugins.module_utils._converge import Change
 from ansible_collections.omni_analytics.connect.plugins.module_utils._errors import (
     InvalidInput,
     Prerequisite,
@@ -190,7 +191,7 @@ def test_what_was_already_there_is_counted(monkeypatch: pytest.MonkeyPatch) -> N
     after = replace(GRANTED, missing=(replace(LATER, able=False),))
     done = resource.plan(before)
     for state in (before, after):
-        learned = resource.learned(state, done)
+        learned = resource.result(state, done)
         assert (learned["already"], learned["granted"]["count"], learned["unmanageable"]["count"]) == (
             4,
             2,
@@ -216,10 +217,10 @@ def test_what_is_not_there(lacking: dict[str, Any], said: str, monkeypatch: pyte
 
 def test_the_role_is_required_by_a_run_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     resource = build(monkeypatch)
-    resource.require(GRANTED)
+    resource.require(GRANTED, [Change(None)])
     resource.plan(replace(GRANTED, role_exists=False))
     with pytest.raises(Prerequisite, match=r"there is no role omni\. Create it with omni_pg_user first"):
-        resource.require(replace(GRANTED, role_exists=False))
+        resource.require(replace(GRANTED, role_exists=False), [Change(None)])
 
 
 @pytest.mark.parametrize(

@@ -120,10 +120,10 @@ def test_a_schema_that_others_use_is_not_adopted() -> None:
 
 def test_the_role_is_required_by_a_run_alone() -> None:
     resource = build(upload_schema.DEFINITION, name="uploads")
-    resource.require(NO_SCHEMA)
+    resource.require(NO_SCHEMA, resource.plan(NO_SCHEMA))
     resource.plan(replace(NO_SCHEMA, role_exists=False))
     with pytest.raises(Prerequisite, match=r"there is no role omni\. Create it with omni_pg_user first"):
-        resource.require(replace(NO_SCHEMA, role_exists=False))
+        resource.require(replace(NO_SCHEMA, role_exists=False), [Change(None)])
 
 
 @pytest.mark.parametrize(

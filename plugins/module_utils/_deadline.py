@@ -1,0 +1,48 @@
+# Copyright: (c) 2026, omni_analytics.connect contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Calls that may block for longer than anybody wants to wait."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+
+def call_within(seconds: float, call: Callable[[], Any], discard: Callable[[Any], None] | None = None) -> Any:
+    """What ``call`` returns or raises, if it does so within ``seconds``.
+
+    It runs in a thread of its own, so that whatever it is stuck in (a name server that does not answer, a TLS
+    handshake, a byte a minute), the task goes on, and hears its ``timeout`` and Ctrl-C meanwhile.
+
+    :param discard: gets what ``call`` returns when it is too late, to close it.
+    :raises TimeoutError: the time is over. The call may still go on, and what it did is not known.
+    """
+    ended = threading.Event()
+    lock = threading.Lock()
+    outcome: dict[str, Any] = {}
+
+    def run() -> None:
+        returned: dict[str, Any] = {}
+        try:
+            returned["value"] = call()
+        except BaseException as error:
+            returned["error"] = error
+        with lock:
+            late = "late" in outcome
+            outcome.update(returned)
+        ended.set()
+        if late and discard is not None and "value" in returned:
+            discard(returned["value"])
+
+    threading.Thread(target=run, daemon=True).start()
+    ended.wait(seconds)
+    with lock:
+        if not outcome:
+            outcome["late"] = True
+            raise TimeoutError
+    if "error" in outcome:
+        raise outcome["error"]
+    return outcome["value"]
