@@ -126,21 +126,22 @@ def converge(resource: Resource, check_mode: bool) -> dict[str, Any]:
     :raises ConnectError: anything of the family, with what was already done in its ``partial``. That stays,
         and a later run goes on from there.
     """
-    done: list[Change] = []
+    done: list[tuple[Change, str]] = []
     try:
         return _converge(resource, check_mode, done)
     except ConnectError as error:
         if resource.sends:
             error.partial = {
                 "changed": bool(done),
-                resource.sends: [resource.show(change) for change in done],
-                **resource.report(done),
+                resource.sends: [shown for _change, shown in done],
+                **resource.report([change for change, _shown in done]),
             }
         raise
 
 
-def _converge(resource: Resource, check_mode: bool, done: list[Change]) -> dict[str, Any]:
-    """See :func:`converge`. What is done is appended to ``done`` as it happens."""
+def _converge(resource: Resource, check_mode: bool, done: list[tuple[Change, str]]) -> dict[str, Any]:
+    """See :func:`converge`. What is done is appended to ``done`` as it happens, with how it is shown: a
+    connection that breaks later can no longer tell."""
     sent: set[Hashable] = set()
     unsettled: Change | None = None
     for attempt in range(1, ATTEMPTS + 1):
@@ -148,12 +149,13 @@ def _converge(resource: Resource, check_mode: bool, done: list[Change]) -> dict[
         changes = resource.plan(state)
         if unsettled is not None and not _effects(resource, [unsettled]) & _effects(resource, changes):
             resource.settle(unsettled)
-            done.append(unsettled)
+            done.append((unsettled, resource.show(unsettled)))
             state = resource.read()
             changes = resource.plan(state)
         unsettled = None
         if check_mode:
-            return _result(resource, state, changes, _missing(resource, state, changes))
+            planned = [(change, resource.show(change)) for change in changes]
+            return _result(resource, state, planned, _missing(resource, state, changes))
         resource.require(state, changes)
         if not changes:
             return _result(resource, state, done)
@@ -167,7 +169,7 @@ def _converge(resource: Resource, check_mode: bool, done: list[Change]) -> dict[
             )
         try:
             for change in resource.apply(changes):
-                done.append(change)
+                done.append((change, resource.show(change)))
                 sent |= _effects(resource, [change])
         except Moved as moved:
             if attempt == ATTEMPTS:
@@ -197,20 +199,21 @@ def _missing(resource: Resource, state: Any, changes: Sequence[Change]) -> list[
 
 
 def _result(
-    resource: Resource, state: Any, done: Sequence[Change], warnings: Sequence[str] = ()
+    resource: Resource, state: Any, done: Sequence[tuple[Change, str]], warnings: Sequence[str] = ()
 ) -> dict[str, Any]:
-    sent = [resource.show(change) for change in done]
+    sent = [shown for _change, shown in done]
+    changes = [change for change, _shown in done]
     result: dict[str, Any] = {"changed": bool(done)}
     if resource.sends:
         result[resource.sends] = sent
     if done:
         result["diff"] = {
-            "before": _lines([change.before for change in done], resource.max_listed),
-            "after": _lines([change.after for change in done], resource.max_listed),
+            "before": _lines([change.before for change in changes], resource.max_listed),
+            "after": _lines([change.after for change in changes], resource.max_listed),
             "prepared": "\n".join(sent) + "\n",
         }
-    result.update(resource.report(done))
-    result.update(resource.result(state, done))
+    result.update(resource.report(changes))
+    result.update(resource.result(state, changes))
     result["warnings"] = [*warnings, *result.get("warnings", ())]
     if not result["warnings"]:
         del result["warnings"]
