@@ -4,6 +4,9 @@
 
 """The tests and the quality gates: runs them all, then says in one table how each ended.
 
+The tests run beside the gates, which run one after the other: tests wait for servers half of their time. What
+the tests print is shown as it comes, what a gate prints when it has ended.
+
 ``python -m tests.runners.gates [GATE …]`` runs the named ones, or all. It exits 1 if a gate failed or could not run;
 with ``ALLOW_SKIP=1`` in the environment, one that could not run counts as skipped.
 """
@@ -16,9 +19,12 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 from ansible_test._util.target.common.constants import CONTROLLER_PYTHON_VERSIONS, REMOTE_ONLY_PYTHON_VERSIONS
 
@@ -52,12 +58,24 @@ PIP_AT_HOME = (
 )
 
 
+# What the gate that runs in this thread prints, until it is shown; None: it is shown as it comes.
+printed = threading.local()
+
+
 class Failed(Exception):
     """A gate found something wrong. Its second argument is what the tool printed."""
 
 
 class CouldNotRun(Exception):
     """A gate lacks something that this machine does not have."""
+
+
+def say(text: str) -> None:
+    """Print a text now, or when the gate that says it has ended."""
+    if getattr(printed, "lines", None) is None:
+        print(text, end="", flush=True)
+    else:
+        printed.lines.append(text)
 
 
 def run(
@@ -67,7 +85,7 @@ def run(
 
     Raises Failed if it exits non-zero.
     """
-    print(f"$ {tool} {' '.join(map(str, arguments))}", flush=True)
+    say(f"$ {tool} {' '.join(map(str, arguments))}\n")
     path = os.pathsep.join([str(BIN), os.environ["PATH"]])
     try:
         process = subprocess.Popen(
@@ -85,7 +103,7 @@ def run(
     assert process.stdout
     lines = []
     for line in process.stdout:
-        print(line, end="", flush=True)
+        say(line)
         lines.append(line)
     output = "".join(lines)
     if process.wait():
@@ -259,6 +277,40 @@ GATES: dict[str, Callable[[], str | None]] = {
 }
 
 
+class Ended(NamedTuple):
+    """How a gate ended: a line of the table."""
+
+    name: str
+    state: str
+    seconds: float
+    note: str
+
+
+def pass_through(name: str, at_the_end: bool) -> Ended:
+    """Run one gate. What it prints is shown when it has ended, if ``at_the_end``."""
+    printed.lines = [] if at_the_end else None
+    say(f"\n== {name}\n")
+    started = time.monotonic()
+    try:
+        state, note = "ok", GATES[name]() or ""
+    except Failed as failure:
+        state, note = "FAILED", failure.args[0]
+    except CouldNotRun as reason:
+        state, note = "COULD NOT RUN", str(reason)
+    if at_the_end:
+        print("".join(printed.lines), end="", flush=True)
+    return Ended(name, state, time.monotonic() - started, note)
+
+
+def pass_all(names: Sequence[str]) -> list[Ended]:
+    """Run the gates, and the tests beside them."""
+    copy_tree()
+    with ThreadPoolExecutor(1) as beside:
+        running = beside.submit(pass_through, "tests", False) if "tests" in names else None
+        ended = [pass_through(name, running is not None) for name in names if name != "tests"]
+        return [running.result(), *ended] if running else ended
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Runs the tests and the quality gates.")
     parser.add_argument("gates", nargs="*", metavar="GATE", help=f"one of {', '.join(GATES)}; none means all")
@@ -266,34 +318,21 @@ def main() -> int:
     options = parser.parse_args()
     if unknown := set(options.gates) - set(GATES):
         parser.error(f"no such gate: {', '.join(sorted(unknown))}")
-    chosen = [name for name in options.gates or GATES if name not in options.without]
     allow_skip = os.environ.get("ALLOW_SKIP") == "1"
 
-    copy_tree()
-    rows = []
-    passed = True
-    for name in chosen:
-        print(f"\n== {name}", flush=True)
-        started = time.monotonic()
-        try:
-            state, note = "ok", GATES[name]() or ""
-        except Failed as failure:
-            state, note, passed = "FAILED", failure.args[0], False
-        except CouldNotRun as reason:
-            state, note = "skipped", str(reason)
-            if not allow_skip:
-                state, passed = "COULD NOT RUN", False
-        rows.append((name, state, time.monotonic() - started, note))
+    rows = pass_all([name for name in options.gates or GATES if name not in options.without])
 
     print()
-    for name, state, seconds, note in rows:
-        print(f"{name:13} {state:13} {seconds:6.1f} s  {note}".rstrip())
-    skipped = [row[0] for row in rows if row[1] == "skipped"]
-    if skipped:
-        print(f"Skipped, since they could not run here: {', '.join(skipped)}.")
-    elif "COULD NOT RUN" in {row[1] for row in rows}:
+    for row in rows:
+        state = "skipped" if allow_skip and row.state == "COULD NOT RUN" else row.state
+        print(f"{row.name:13} {state:13} {row.seconds:6.1f} s  {row.note}".rstrip())
+    could_not = [row.name for row in rows if row.state == "COULD NOT RUN"]
+    if could_not and allow_skip:
+        print(f"Skipped, since they could not run here: {', '.join(could_not)}.")
+    elif could_not:
         print("A gate that cannot run counts as failed; ALLOW_SKIP=1 lets it be skipped.")
-    return 0 if passed else 1
+    failed = any(row.state == "FAILED" for row in rows)
+    return 1 if failed or (could_not and not allow_skip) else 0
 
 
 if __name__ == "__main__":
