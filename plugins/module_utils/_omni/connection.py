@@ -10,7 +10,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, cast
 
 from .._converge import ATTEMPTS, MASK, Change
@@ -300,7 +300,9 @@ class Connection(OmniResource):
         if not body:
             return []
         request = Request("PATCH", f"{CONNECTIONS}/{connection['id']}", body)
-        return [self._change(request, before, after)]
+        # Where the answer is lost, the role that reads as wanted does not prove that the password arrived.
+        effects = frozenset((request.path, field) for field in body)
+        return [replace(self._change(request, before, after), effects=effects)]
 
     def apply(self, changes: Sequence[Change]) -> Iterator[Change]:
         if self._replacing and self._replacing.hanging:
@@ -324,6 +326,13 @@ class Connection(OmniResource):
             answer = self.send(change)
         except Refused as refused:
             raise self._explained(request, refused) from None
+        self._sent(request, answer)
+
+    def settle(self, change: Change) -> None:
+        self._sent(change.payload, {})
+
+    def _sent(self, request: Request, answer: Mapping[str, Any]) -> None:
+        """Note what ``request`` changed; its answer is empty where it was lost."""
         if request.method == "POST":
             self._created = True
             # Nothing but the id is answered.
