@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import signal
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ._definition import Definition
+from ._option_marks import render
 
 
 def run(definition: Definition) -> None:
@@ -26,6 +28,10 @@ def run(definition: Definition) -> None:
     _end_when_abandoned()
     result, secrets = definition.perform(module.params, module.check_mode)
     module.no_log_values.update(secrets)
+    if (
+        "ANSIBLE_ASYNC_DIR" in os.environ
+    ):  # the result goes past the action plugin, which renders it otherwise
+        result = render(result, definition.options)
     for warning in result.pop("warnings", ()):
         module.warn(warning)
     if result.get("failed"):

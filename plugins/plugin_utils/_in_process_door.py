@@ -27,6 +27,8 @@ from ansible.utils.display import Display
 
 from ..module_utils._definition import Definition
 from ..module_utils._errors import Abandoned
+from ..module_utils._option_marks import render
+from ._option_names import callers_names
 
 DISCOVERED = ("auto", "auto_legacy", "auto_silent", "auto_legacy_silent")
 SWITCH = "omni_connect_in_process"
@@ -40,7 +42,11 @@ class InProcess(ShippedModule):
     definition: Definition
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
-        task_vars = dict(task_vars or {})
+        module = type(self).__module__.rpartition(".")[2]
+        result = self._through_a_door(tmp, dict(task_vars or {}))
+        return render(result, self.definition.options, callers_names(module, self._task._role))
+
+    def _through_a_door(self, tmp: Any, task_vars: dict[str, Any]) -> dict[str, Any]:
         reason, controllers_python = self._why_ship(task_vars)
         host = task_vars.get("inventory_hostname")
         if reason:

@@ -14,6 +14,7 @@ from ansible_collections.omni_analytics.connect.plugins.module_utils._omni impor
     refresh_schedule,
     schema_model,
 )
+from tests.helpers.perform import perform
 from tests.sandbox.fake_omni import FakeOmni
 
 NAME = "Sales"
@@ -46,7 +47,7 @@ def run(
         defaults = {name: option.get("default") for name, option in definition.options.items()}
         api = {"api_url": omni.url, "api_token": omni.token, "ca_path": omni.ca_file}
         params = {**defaults, **api, **usual, **changed.get(step, {})}
-        results[step], _secrets = definition.perform(params, check, run_dir=str(run_dir))
+        results[step] = perform(definition, params, check, run_dir=str(run_dir))
         if results[step].get("failed"):
             break
     return results

@@ -15,6 +15,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.omni_analytics.connect.plugins.module_utils._definition import Definition
 from tests.helpers import harness
+from tests.helpers.perform import perform as run
 from tests.sandbox.postgres import PostgresServer
 
 # The statements of the modules in the server's log; every further line of one begins with a tab.
@@ -58,7 +59,7 @@ def perform(definition: Definition, arguments: Mapping[str, Any], check: bool = 
     spec = {name: dict(option) for name, option in definition.options.items()}
     checked = ArgumentSpecValidator(spec, **definition.rules).validate(dict(arguments))
     assert not checked.error_messages
-    result, dummy = definition.perform(checked.validated_parameters, check)
+    result = run(definition, checked.validated_parameters, check)
     assert result.get("error", {}).get("kind") != "bug", result["exception"]
     return {"failed": False, **result}
 

@@ -24,7 +24,7 @@ class Action(_door.InProcess):
     definition = Definition(lambda _params: Slow(), {}, Library("thing", "thing", None))
 
     def __init__(self) -> None:
-        self._task = SimpleNamespace(args={}, check_mode=False, action="slow")
+        self._task = SimpleNamespace(args={}, check_mode=False, action="slow", _role=None)
 
     def _why_ship(self, task_vars: Any) -> tuple[str, bool]:
         return "", False

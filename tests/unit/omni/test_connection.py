@@ -14,6 +14,7 @@ from ansible_collections.omni_analytics.connect.plugins.module_utils._omni impor
 from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import (
     connection_fields as settings,
 )
+from tests.helpers.perform import perform
 from tests.sandbox import omni_api
 from tests.sandbox.fake_omni import FakeOmni
 
@@ -38,7 +39,7 @@ def params(**given: Any) -> dict[str, Any]:
 
 def run(omni: FakeOmni, check: bool = False, **given: Any) -> dict[str, Any]:
     here = {"api_url": omni.url, "api_token": omni.token, "ca_path": omni.ca_file, "password": PASSWORD}
-    result, _secrets = connection.DEFINITION.perform(params(**{**here, **given}), check)
+    result = perform(connection.DEFINITION, params(**{**here, **given}), check)
     assert PASSWORD not in str(result)
     assert omni.token not in str(result)
     return result
@@ -483,7 +484,7 @@ def test_info(omni):
     def ids(**given: Any) -> list[str]:
         options = {name: option.get("default") for name, option in connection_info.DEFINITION.options.items()}
         here = {"api_url": omni.url, "api_token": omni.token, "ca_path": omni.ca_file}
-        result, _secrets = connection_info.DEFINITION.perform({**options, **here, **given}, check_mode=False)
+        result = perform(connection_info.DEFINITION, {**options, **here, **given})
         assert (result["changed"], list(result)) == (False, ["changed", "connections"])
         return [one["id"] for one in result["connections"]]
 

@@ -16,6 +16,7 @@ from ansible_collections.omni_analytics.connect.plugins.module_utils._omni impor
 from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import (
     connection_environment as module,
 )
+from tests.helpers.perform import perform
 from tests.sandbox.fake_omni import FakeOmni
 
 ENVIRONMENTS = "/api/v1/connection-environments"
@@ -47,8 +48,7 @@ def params(**given: Any) -> dict[str, Any]:
 
 def run(omni: FakeOmni, check: bool = False, **given: Any) -> dict[str, Any]:
     here = {"api_url": omni.url, "api_token": omni.token, "ca_path": omni.ca_file}
-    result, _secrets = module.DEFINITION.perform(params(**{**here, **given}), check)
-    return result
+    return perform(module.DEFINITION, params(**{**here, **given}), check)
 
 
 def served(omni: FakeOmni) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from ansible_collections.omni_analytics.connect.plugins.module_utils import _con
 from ansible_collections.omni_analytics.connect.plugins.module_utils._errors import InvalidInput
 from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import client, cron
 from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import refresh_schedule as module
+from tests.helpers.perform import perform
 from tests.sandbox.fake_omni import FakeOmni
 
 ID = "00000000-0000-4000-8000-000000000001"
@@ -212,8 +213,7 @@ def connect(omni: FakeOmni, model: bool = True) -> str:
 def run(omni: FakeOmni, *schedules: Any, check: bool = False, **given: Any) -> dict[str, Any]:
     here = {"api_url": omni.url, "api_token": omni.token, "ca_path": omni.ca_file}
     options = params(**{**here, "schedules": list(schedules), **given})
-    result, _secrets = module.DEFINITION.perform(options, check)
-    return result
+    return perform(module.DEFINITION, options, check)
 
 
 def test_before_there_is_a_connection(omni):

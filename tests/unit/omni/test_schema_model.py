@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.omni_analytics.connect.plugins.module_utils import _converge
 from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import client
 from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import schema_model as module
+from tests.helpers.perform import perform
 from tests.sandbox.fake_omni import FakeOmni
 
 ID = "00000000-0000-4000-8000-000000000001"
@@ -59,8 +60,7 @@ def params(**given: Any) -> dict[str, Any]:
 
 def run(omni: FakeOmni, check: bool = False, tell: Any = None, **given: Any) -> dict[str, Any]:
     here = {"api_url": omni.url, "api_token": omni.token, "ca_path": omni.ca_file}
-    result, _secrets = module.DEFINITION.perform(params(**{**here, **given}), check, tell)
-    return result
+    return perform(module.DEFINITION, params(**{**here, **given}), check, progress=tell)
 
 
 def refresh(id: str) -> str:

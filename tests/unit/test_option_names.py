@@ -1,0 +1,104 @@
+# Copyright: (c) 2026, omni_analytics.connect contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Messages name options as the caller wrote them: the module's options, or the role's variables."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ansible_collections.omni_analytics.connect.plugins.module_utils._definition import from_environment
+from ansible_collections.omni_analytics.connect.plugins.module_utils._option_marks import render
+from ansible_collections.omni_analytics.connect.plugins.plugin_utils._option_names import (
+    ROLE,
+    ROLE_VARIABLES,
+    callers_names,
+)
+
+OPTIONS: dict[str, Any] = {
+    "login_db": {"type": "str", "required": True},
+    "token": {"type": "str", "required": True, "fallback": from_environment("TOKEN", "KEY")},
+    "port": {"type": "int"},
+    "ports": {"type": "list", "elements": "int"},
+    "state": {"choices": ["present", "absent"]},
+    "here": {"type": "str"},
+    "there": {"type": "str"},
+}
+NAMES = {"login_db": "omni_postgres_database", "state": "omni_postgres_state"}
+
+
+@pytest.mark.parametrize(
+    ("said", "in_task", "in_role"),
+    [
+        ("Check O(login_db).", "Check login_db.", "Check omni_postgres_database."),
+        ("Set O(state=absent).", "Set state: absent.", "Set omni_postgres_state: absent."),
+        ("O(port), O(login_db)", "port, login_db", "port, omni_postgres_database"),
+        (
+            "Check O(nothing) and login_db.",
+            "Check O(nothing) and login_db.",
+            "Check O(nothing) and login_db.",
+        ),
+        ("FOO(login_db), O(), O(state=a(b))", *["FOO(login_db), O(), O(state=a(b))"] * 2),
+    ],
+)
+def test_a_marked_option_has_the_callers_name(said: str, in_task: str, in_role: str) -> None:
+    result = {"msg": said, "skip_reason": said, "warnings": [said], "statements": [said]}
+    for names, seen in ((None, in_task), (NAMES, in_role)):
+        assert render(result, OPTIONS, names) == {
+            "msg": seen, "skip_reason": seen, "warnings": [seen], "statements": [said]
+        }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rules", "said"),
+    [
+        ({"token": "t"}, {}, "missing required arguments: omni_postgres_database"),
+        ({"login_db": "d"}, {}, "missing required arguments: token (or TOKEN or KEY in the environment)"),
+        ({}, {}, "arguments: omni_postgres_database, token (or TOKEN or KEY in the environment)"),
+        ({"state": "login_db"}, {}, "value of omni_postgres_state must be one of: present, absent, got: login_db"),
+        ({"port": "login_db"}, {}, "argument 'port' is of type"),
+        ({"ports": ["x"]}, {}, "Elements value for option 'ports' is of type"),
+        (
+            {"state": "absent"},
+            {"required_if": [["state", "absent", ["here", "there"]]]},
+            "omni_postgres_state is absent but all of the following are missing: here, there",
+        ),
+        (
+            {"here": "1", "there": "2"},
+            {"mutually_exclusive": [["here", "there"]]},
+            "parameters are mutually exclusive: here|there",
+        ),
+        ({}, {"required_one_of": [["here", "state"]]}, "one of the following is required: here, omni_postgres_state"),
+        ({"here": "1"}, {"required_together": [["here", "state"]]}, "required together: here, omni_postgres_state"),
+    ],
+)  # fmt: skip
+def test_what_ansible_says_of_arguments_too(
+    arguments: dict[str, Any], rules: dict[str, Any], said: str
+) -> None:
+    options = OPTIONS if not rules else {**OPTIONS, "login_db": {}, "token": {}}
+    if "arguments" not in said:
+        arguments = {"login_db": "d", "token": "t", **arguments}
+    errors = ArgumentSpecValidator(options, **rules).validate(arguments).error_messages
+    assert said in render({"msg": errors[0]}, options, NAMES)["msg"]
+    assert "omni_postgres" not in render({"msg": errors[0]}, options)["msg"]
+
+
+@pytest.mark.parametrize(
+    ("role", "known"), [(None, False), ("other.collection.omni_postgres", False), (ROLE, True)]
+)
+def test_the_roles_names_are_for_its_own_tasks(role: str | None, known: bool) -> None:
+    task_role = role and SimpleNamespace(get_name=lambda: role)
+    assert bool(callers_names("omni_pg_user", task_role)) is known
+
+
+@pytest.mark.parametrize("module", ROLE_VARIABLES)
+def test_the_table_names_options(module: str) -> None:
+    definition = import_module(
+        f"ansible_collections.omni_analytics.connect.plugins.modules.{module}"
+    ).DEFINITION
+    assert ROLE_VARIABLES[module].keys() <= definition.options.keys()
