@@ -18,7 +18,13 @@ from .._converge import Change, Resource, shortened
 from .._definition import Definition
 from .._errors import InvalidInput, Moved, Refused, Skipped, Unreachable
 from .access_info_sql import ACCESS, HARMLESS, SCHEMAS
-from .session import LIBRARY, OPTIONS, Session, Statement, check_role, wrong_password
+from .driver import LIBRARY
+from .login import Login
+from .login_errors import wrong_password
+from .login_options import OPTIONS
+from .names import check_role
+from .session import Session
+from .statement import Statement
 
 #: What keeps Omni from working, and what works and deserves a look: the kinds of findings.
 PROBLEMS = ("role", "schemas", "relations", "uploads")
@@ -54,7 +60,8 @@ class Access(Resource):
         self.patterns = list(params["schemas"])
         self.excluded = params["exclude_schemas"]
         self.upload_schema = params["upload_schema"] or ""
-        self.where = Session(params).where
+        self.login = Login.of(params)
+        self.where = str(self.login)
         _schemas.check(self.patterns)
         if self.upload_schema:
             _schemas.check([self.upload_schema], "upload_schema")
@@ -67,8 +74,9 @@ class Access(Resource):
         with ExitStack() as opened:
             if self.params["password"] is not None:
                 try:
-                    session = opened.enter_context(Session(self.params, self.role, self.params["password"]))
-                    asked = session.connection.info.used_password
+                    login_of_role = self.login.as_user(self.role, self.params["password"])
+                    session = opened.enter_context(Session(self.params, login_of_role))
+                    asked = session.asked_for_password
                     login = "succeeded"
                     how = "with its password" if asked else "the server did not ask for a password"
                 except Unreachable as refused:

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from .session import Session, Statement
+from .session import Session
+from .statement import Statement
 
 #: One row, whether there is such a role or not.
 RIGHTS = """

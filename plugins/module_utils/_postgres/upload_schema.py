@@ -14,8 +14,11 @@ from .. import _schema_patterns as _schemas
 from .._converge import Change, shortened
 from .._definition import Definition
 from .._errors import Conflict, InvalidInput, Prerequisite, Refused
+from .driver import LIBRARY
+from .login_options import OPTIONS
+from .names import check_name, check_role
 from .resource import PostgresResource
-from .session import LIBRARY, OPTIONS, Names, Statement, check_name, check_role
+from .statement import Names, Statement
 
 #: How many tables one GRANT names. Postgres 18 locks each of them until the commit.
 CHUNK = 500

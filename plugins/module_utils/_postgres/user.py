@@ -16,9 +16,14 @@ from .._definition import Definition
 from .._errors import InvalidInput, Prerequisite, Refused, Unreachable
 from . import role_settings as settings
 from . import scram
+from .driver import LIBRARY
+from .login_errors import wrong_password
+from .login_options import OPTIONS
 from .login_rights import lacking
+from .names import check_name, check_role
 from .resource import PostgresResource
-from .session import LIBRARY, OPTIONS, Secret, Session, Statement, check_name, check_role, wrong_password
+from .session import Session
+from .statement import Secret, Statement
 from .user_absent import AbsentRole
 
 #: One row, whether the role is there or not. A role that inherits nothing from a group counts as no member.
@@ -195,8 +200,8 @@ class User(PostgresResource):
     def _log_in(self, password: str) -> str:
         """What keeps the role from logging in with ``password``; "" where nothing does."""
         try:
-            with Session(self.params, self.name, password) as probe:
-                asked = probe.connection.info.used_password
+            with Session(self.params, self.session.login.as_user(self.name, password)) as probe:
+                asked = probe.asked_for_password
                 return "" if asked else "the server let the role in without asking for a password"
         except Unreachable as refused:
             return refused.said

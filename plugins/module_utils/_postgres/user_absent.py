@@ -14,8 +14,10 @@ from typing import Any
 from .._converge import Change, shortened
 from .._errors import Conflict, InvalidInput, Moved, Prerequisite, Refused
 from .login_rights import lacking
+from .names import check_role
 from .resource import PostgresResource
-from .session import Session, Statement, check_role
+from .session import Session
+from .statement import Statement
 
 #: Which databases hold something of the role. What is of no database (a tablespace, a parameter) counts as
 #: the login's: DROP OWNED goes through it in any database. A right on a database is a trace in that one.
@@ -92,7 +94,7 @@ class AbsentRole(PostgresResource):
 
     def _in(self, database: str) -> Session:
         """A session of its own in another database of the same server."""
-        return Session({**self.params, "login_db": database})
+        return Session(self.params, self.session.login.in_database(database))
 
     def read(self) -> State:
         with self.session.transaction():
@@ -121,13 +123,13 @@ class AbsentRole(PostgresResource):
             place = found.database
             if found.owns:
                 what = [f"owner of {thing}" for thing in self._owned([found])]
-                statement = InDatabase("REASSIGN OWNED BY {} TO {}", (role, (self.heir,)), place)
+                statement = InDatabase("REASSIGN OWNED BY {} TO {}", (role, (self.heir,)), database=place)
                 changes.append(
                     Change(statement, dict.fromkeys(what, self.name), dict.fromkeys(what, self.heir))
                 )
-            statement = InDatabase("DROP OWNED BY {}", (role,), place)
+            statement = InDatabase("DROP OWNED BY {}", (role,), database=place)
             changes.append(Change(statement, {f"role {self.name}: traces in {place}": found.counted}))
-        drop = InDatabase("DROP ROLE {}", (role,), state.here)
+        drop = InDatabase("DROP ROLE {}", (role,), database=state.here)
         return [*changes, Change(drop, {f"role {self.name}": "there"})]
 
     def _owned(self, traces: Sequence[Traces]) -> list[str]:

@@ -19,7 +19,7 @@ from ansible_collections.omni_analytics.connect.plugins.module_utils._errors imp
 )
 from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres import (
     grants,
-    session,
+    login_errors,
     upload_schema,
     user,
 )
@@ -169,4 +169,4 @@ def test_role_names_that_a_server_keeps(name: str) -> None:
     ],
 )
 def test_what_to_do_about_a_login_that_failed(said: str, advice: str) -> None:
-    assert advice in session._advice(said)
+    assert advice in login_errors.advice(said)

@@ -1,0 +1,61 @@
+# Copyright: (c) 2026, omni_analytics.connect contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""SQL statements as data: what is sent, and what is shown of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .._converge import MASK
+from .driver import sql
+
+
+class Names(tuple):  # type: ignore[type-arg]  # tuple[…] is no base class in Python 3.8
+    """Several identifiers, each a tuple of its parts."""
+
+
+class Secret(str):
+    """A literal that is sent as it is and shown as asterisks."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One SQL statement: its text, and for each {} in it an identifier or a literal.
+
+    A tuple is an identifier of one or more parts, Names are several of them, a string is a literal.
+
+    :param as_role: the role that it is run as, where that is not the session's own; a REVOKE that has to come
+        from who granted it, for example.
+    """
+
+    text: str
+    parts: tuple[Any, ...] = ()
+    as_role: str | None = None
+
+    def compose(self) -> Any:
+        """What is sent."""
+        return sql.SQL(self.text).format(*(_composed(part) for part in self.parts))
+
+    def masked(self, max_listed: int = 0) -> Any:
+        """What is shown: no secrets, and no more than ``max_listed`` names of a list (0: all)."""
+        shown = sql.SQL(self.text).format(*(_composed(part, max_listed, mask=True) for part in self.parts))
+        return sql.SQL("; ").join([set_role(self.as_role), shown]) if self.as_role else shown
+
+
+def set_role(role: str) -> Any:
+    """What makes the rest of a transaction run as ``role``; ``none`` is the role that logged in."""
+    return sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role))
+
+
+def _composed(part: Any, max_listed: int = 0, mask: bool = False) -> Any:
+    if isinstance(part, Names):
+        shown = part[:max_listed] if max_listed else part
+        listed = sql.SQL(", ").join(sql.Identifier(*name) for name in shown)
+        rest = len(part) - len(shown)
+        return listed + sql.SQL(f", … ({rest} more)") if rest else listed
+    if isinstance(part, tuple):
+        return sql.Identifier(*part)
+    return sql.Literal(MASK if mask and isinstance(part, Secret) else str(part))
