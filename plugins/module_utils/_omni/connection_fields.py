@@ -144,13 +144,13 @@ def check_schemas(include: Sequence[str], default: str, upload: str | None) -> N
             "Leave it out: Omni cannot include a schema of that name.",
         )
     if include:
-        _schemas.check(include, "include_schemas")
-        if not _schemas.matches(default, include):
+        included = _schemas.modelled(include, "include_schemas")
+        if default not in included:
             raise InvalidInput(
                 "Reading default_schema",
                 f"{default} is not among include_schemas ({', '.join(include)})",
                 "Add it there, or choose another default_schema.",
             )
     if upload is not None:
-        _schemas.check_apart(upload, include, "include_schemas")
-        _schemas.check_apart(upload, [default], "default_schema")
+        for option, names in (("include_schemas", include), ("default_schema", [default])):
+            _schemas.SchemaPatterns(names, option).refuse_upload_schema(upload)

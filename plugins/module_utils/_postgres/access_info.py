@@ -57,15 +57,16 @@ class Access(Resource):
         self.params = params
         self.max_listed = params["max_listed"]
         self.role = check_role(params["role"], "role")
-        self.patterns = list(params["schemas"])
-        self.excluded = params["exclude_schemas"]
+        self.schemas = _schemas.modelled(params["schemas"])
         self.upload_schema = params["upload_schema"] or ""
+        self.excluded = _schemas.SchemaPatterns(
+            [*params["exclude_schemas"], self.upload_schema], "exclude_schemas"
+        )
         self.login = Login.of(params)
         self.where = str(self.login)
-        _schemas.check(self.patterns)
         if self.upload_schema:
-            _schemas.check([self.upload_schema], "upload_schema")
-            _schemas.check_apart(self.upload_schema, self.patterns, "schemas")
+            _schemas.refuse_system([self.upload_schema], "upload_schema")
+            self.schemas.refuse_upload_schema(self.upload_schema)
         elif params["try_upload"]:
             raise InvalidInput("Reading try_upload", "there is no schema to try it in", "Set upload_schema.")
 
@@ -90,9 +91,10 @@ class Access(Resource):
     def _look(self, session: Session, login: str, how: str) -> State:
         with session.transaction():
             spaces = [row["name"] for row in session.rows(SCHEMAS, {})]
+            chosen = _schemas.choose(spaces, self.schemas, self.excluded)
             values = {
                 "role": self.role,
-                "schemas": _schemas.choose(spaces, self.patterns, [*self.excluded, self.upload_schema]),
+                "schemas": list(chosen.names),
                 "upload_schema": self.upload_schema,
                 "system_timezone": self.params["system_timezone"],
                 "harmless": HARMLESS,
@@ -111,7 +113,7 @@ class Access(Resource):
             how=how,
             version=session.version,
             tls=info.ssl_attribute("protocol") if info.ssl_in_use else None,
-            absent_schemas=tuple(_schemas.absent(spaces, self.patterns)),
+            absent_schemas=chosen.missing,
             found=found,
             tried=self._try_upload(session, login),
         )

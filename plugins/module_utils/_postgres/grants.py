@@ -83,12 +83,11 @@ class Grants(PostgresResource):
     def __init__(self, params: Mapping[str, Any]) -> None:
         super().__init__(params)
         self.role = check_role(params["role"], "role")
-        self.patterns = list(params["schemas"])
-        self.excluded = list(params["exclude_schemas"])
-        _schemas.check(self.patterns)
-        for option, names in (("schemas", self.patterns), ("exclude_schemas", self.excluded)):
-            for name in names:
+        for option in ("schemas", "exclude_schemas"):
+            for name in params[option]:
                 check_name(name, option)
+        self.schemas = _schemas.modelled(params["schemas"])
+        self.excluded = _schemas.SchemaPatterns(params["exclude_schemas"], "exclude_schemas")
         wanted = params["default_privileges_for"]
         if len(wanted) > 1 and {"auto", "none"} & set(wanted):
             raise InvalidInput(
@@ -106,13 +105,14 @@ class Grants(PostgresResource):
         with self.session.transaction():
             places = self.session.rows(PLACES, {"role": self.role})
             spaces = [place["name"] for place in places if place["kind"] == "SCHEMA"]
-            chosen = _schemas.choose(spaces, self.patterns, self.excluded)
+            chosen = _schemas.choose(spaces, self.schemas, self.excluded)
+            meant = set(chosen.names)
             # What is excluded is not looked at: Omni's uploads may be there.
-            others = _schemas.choose(spaces, ["*"], [*self.excluded, *chosen]) if self.exclusive else []
+            others = [name for name in spaces if name not in meant and name not in self.excluded]
             values = {
                 "role": self.role,
-                "schemas": chosen,
-                "others": others,
+                "schemas": list(chosen.names),
+                "others": others if self.exclusive else [],
                 "kinds": ["r", "p", "v", "m", "f"] + (["S"] if self.params["sequences"] else []),
                 "creators": self.creators,
                 "later": self.later,
@@ -121,28 +121,32 @@ class Grants(PostgresResource):
                 "effective": self.effective,
             }
             (row,) = self.session.rows(RELATIONS, values)
-        meant = [place for place in places if place["kind"] == "DATABASE" or place["name"] in chosen]
-        rest = [place for place in places if place["kind"] == "SCHEMA" and place["name"] in others]
+        wanted = [place for place in places if place["kind"] == "DATABASE" or place["name"] in meant]
+        rest = [
+            place
+            for place in places
+            if place["kind"] == "SCHEMA" and place["name"] not in meant and place["name"] not in self.excluded
+        ]
         return State(
             role_exists=places[0]["role_exists"],
             database=places[0]["name"],
-            schemas=tuple(chosen),
-            absent_schemas=tuple(_schemas.absent(spaces, self.patterns)),
-            unmatched=tuple(_schemas.unmatched(spaces, [*self.patterns, *self.excluded])),
+            schemas=chosen.names,
+            absent_schemas=chosen.missing,
+            unmatched=chosen.unmatched,
             unknown_creators=tuple(row["unknown"]),
             relations=row["relations"],
-            wanted=len(meant) + row["relations"] + row["later"],
-            missing=(*self._missing(meant), *_rights(row["missing"]), *_rights(row["missing_later"])),
+            wanted=len(wanted) + row["relations"] + row["later"],
+            missing=(*self._missing(wanted), *_rights(row["missing"]), *_rights(row["missing_later"])),
             # What is made later comes first: else a table made meanwhile would keep what it got.
             excess=(
                 *_rights(row["excess_later"]),
                 *_rights(row["excess"]),
                 *self._excess(rest, wanted=False),
-                *self._excess(meant, wanted=True),
+                *self._excess(wanted, wanted=True),
             ),
             of_public=tuple(
                 f"{privilege} on {place['kind'].lower()} {place['name']}"
-                for place in meant
+                for place in wanted
                 for privilege in place["of_public"]
                 if self.absent or privilege != place["privilege"]
             ),

@@ -99,8 +99,10 @@ class UploadSchema(PostgresResource):
         self.role = check_role(params["role"], "role")
         self.owner = params["owner"] and check_role(params["owner"], "owner")
         self.readers = [check_role(name, "readers") for name in params["readers"]]
-        _schemas.check([self.name], "name")
-        _schemas.check_apart(self.name, params["modelled_schemas"], "modelled_schemas")
+        _schemas.refuse_system([self.name], "name")
+        _schemas.SchemaPatterns(params["modelled_schemas"], "modelled_schemas").refuse_upload_schema(
+            self.name
+        )
         if self.role in self.readers:
             raise InvalidInput(
                 "Reading readers", f"{self.role} owns what it uploads, and reads it", "Take it out."
