@@ -19,7 +19,7 @@ from tests.sandbox.fake_omni import FakeOmni
 #: The minute of the last run, in seconds: what the fake counts in, and what the collection takes it for.
 WINDOW, MINUTE = 3.0, 3.05
 #: For the others: no limit to speak of.
-UNLIMITED = ("_omni.shared:MINUTE=0.0",)
+UNLIMITED = ("_omni.rate_limiter:MINUTE=0.0",)
 
 
 def main(counts: list[int]) -> None:
@@ -40,7 +40,7 @@ def main(counts: list[int]) -> None:
                 omni,
                 f"{count} hosts, new, 60 requests in {WINDOW} s",
                 hosts,
-                [f"_omni.shared:MINUTE={MINUTE}"],
+                [f"_omni.rate_limiter:MINUTE={MINUTE}"],
             )
 
 

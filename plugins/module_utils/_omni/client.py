@@ -10,9 +10,9 @@ import json
 import os
 import random
 import re
-import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from html import unescape
 from time import monotonic
@@ -30,7 +30,10 @@ from .._converge import MASK
 from .._definition import Library, from_environment
 from .._errors import ConnectError, InvalidInput, Moved, Refused, Unreachable
 from .._version import VERSION
-from .shared import Shared
+from .list_cache import ListCache
+from .rate_limiter import RateLimiter
+from .run_files import RunFiles
+from .time_budget import TimeBudget
 
 LIBRARY = Library("requests", "requests", REQUESTS_ERROR)
 
@@ -126,9 +129,8 @@ class Client:
                 raise InvalidInput(
                     f"Reading {option}", f"{params[option]} is out of range", "Give 1 or more."
                 )
-        self._timeout = params["timeout"]
-        self._total = self._left = params["total_timeout"]
-        self._a_minute = params["requests_per_minute"]
+        self.budget = TimeBudget(params["total_timeout"], params["timeout"])
+        self._per_minute = params["requests_per_minute"]
         self._verify = params["validate_certs"]
         if self._verify and params["ca_path"]:
             self._verify = params["ca_path"]
@@ -137,11 +139,37 @@ class Client:
         self._hidden = [secret for secret in (self._token, params.get("password")) if secret]
         self._unsettled = 0
         self._session: Any = None
-        self.share(None)
+        self._before_write: Callable[[], None] = lambda: None
+        self.join_run(None)
 
-    def share(self, folder: str | None) -> None:
-        """Share with the other tasks of the run what is known of this key, in that folder of the run."""
-        self.shared = Shared((self.root, self._token), folder, LIBRARY.shipped(folder) if folder else None)
+    def join_run(self, folder: str | None, before_write: Callable[[], None] | None = None) -> None:
+        """Share with the other tasks of the run what is known of this key, in that folder of the run.
+
+        :param before_write: raises Abandoned where nobody waits for this task any more. It is called after each
+            wait, and right before each write.
+        """
+        self._files = RunFiles(folder, (self.root, self._token))
+        self._limiter = RateLimiter(self._files, self._per_minute)
+        self.lists = ListCache(self._files, self.budget, LIBRARY.shipped(folder) if folder else None)
+        if before_write:
+            self._before_write = self.budget.after_sleep = before_write
+
+    @contextmanager
+    def only_task(self, label: str) -> Iterator[None]:
+        """Keep the other tasks of the run from working on the same thing meanwhile.
+
+        :raises Unreachable: another one does, for longer than this task has time.
+        """
+        with ExitStack() as entered:
+            try:
+                entered.enter_context(self._files.exclusively(label, self.budget))
+            except TimeoutError:
+                raise Unreachable(
+                    f"Waiting for another task of this run that works on {label}",
+                    f"the {self.budget.total:.0f} s of total_timeout are over",
+                    "Run again when that one has ended, or raise total_timeout.",
+                ) from None
+            yield
 
     def __enter__(self) -> Client:
         self._session = requests.Session()
@@ -175,9 +203,9 @@ class Client:
         :raises Unreachable: as :meth:`get`.
         :raises Refused: as :meth:`get`.
         """
-        self.shared.wrote(request.path, request.body)
         try:
-            return self._ask(request.method, request.path, None, request.body or None)
+            with self.lists.write_under_way(request.path, request.body):
+                return self._ask(request.method, request.path, None, request.body or None)
         except _Passing as passing:
             if not self._pause(passing, self._unsettled):
                 raise passing.error from None
@@ -194,7 +222,18 @@ class Client:
 
     def _role(self) -> str | None:
         """What the key's holder is in Omni, ORG_ADMIN or MEMBER; None where this instance does not tell."""
-        return self.shared.once("whoami", self._whoami)
+        with self._files.opened("whoami") as (state, _save):
+            if "role" in state:
+                return state["role"]
+        with self._files.asking("whoami", self.budget):
+            with self._files.opened("whoami") as (state, _save):
+                if "role" in state:
+                    return state["role"]
+            role = self._whoami()
+            with self._files.opened("whoami") as (state, save):
+                state["role"] = role
+                save()
+        return role
 
     def _whoami(self) -> str | None:
         try:
@@ -205,35 +244,32 @@ class Client:
     def _pause(self, passing: _Passing, tried: int) -> bool:
         """Wait for the next try, and say whether there is to be one."""
         pause = passing.pause(tried)
-        if pause is None or pause > self._left:
+        if pause is None or pause > self.budget.left:
             return False
         if passing.error.detail.get("status") == 429:
-            self.shared.hold(pause)  # everybody's next turn is after that
+            self._limiter.hold(pause)  # everybody's next turn is after that
         else:
-            self._sleep(pause)
+            self.budget.sleep(pause)
         return True
 
     def _take_turn(self, doing: str) -> None:
         """Wait until the key has a request for this."""
         while True:
-            turn = self.shared.turn(self._a_minute, self._left)
+            turn = self._limiter.take_turn(self.budget.left)
             if turn is None:
                 raise Unreachable(
                     doing,
-                    f"the {self._total} s of total_timeout are over, or end before this key has a request left",
+                    f"the {self.budget.total:.0f} s of total_timeout are over, or end before this key has a "
+                    "request left",
                     "Use fewer forks or raise total_timeout; and where Omni allows this key more than "
-                    f"{self._a_minute} requests a minute, say so in requests_per_minute.",
+                    f"{self._per_minute} requests a minute, say so in requests_per_minute.",
                 )
-            wait = turn - monotonic()
+            wait = turn.moment - monotonic()
             if wait <= 0:
                 return
-            self._sleep(wait)
-            if not self.shared.held(turn):
+            self.budget.sleep(wait)
+            if not self._limiter.is_void(turn):
                 return
-
-    def _sleep(self, seconds: float) -> None:
-        self._left -= seconds
-        time.sleep(seconds)
 
     def _authorize(self, request: Any) -> Any:
         request.headers["Authorization"] = f"Bearer {self._token}"
@@ -244,29 +280,31 @@ class Client:
     ) -> dict[str, Any]:
         doing = f"{method} {self.root}{path}"
         self._take_turn(doing)
+        if method != "GET":
+            self._before_write()
         began = monotonic()
         try:
-            with warnings.catch_warnings():
+            with self._files.request_under_way(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of validate_certs: false, which was somebody's choice
                 answer = self._session.request(
                     method,
                     self.root + path,
                     params=query,
                     json=body,
-                    timeout=max(min(self._timeout, self._left), 0.1),
+                    timeout=max(min(self.budget.request, self.budget.left), 0.1),
                     verify=self._verify,
                     allow_redirects=False,
                 )
         except requests.exceptions.RequestException as error:
             raise self._silence(doing, error) from None
         finally:
-            self._left -= monotonic() - began
+            self.budget.left -= monotonic() - began
         return self._understand(doing, answer)
 
     def _silence(self, doing: str, error: Exception) -> Exception:
         """The error of a request without an answer. requests' own texts may quote a proxy's password."""
         if isinstance(error, requests.exceptions.Timeout):
-            said = f"no answer within {self._timeout} s"
+            said = f"no answer within {self.budget.request:g} s"
             todo = "Check api_url and the way there (firewall, HTTPS_PROXY), or raise timeout."
             return _Passing(Unreachable(doing, said, todo), ONCE)
         cause: BaseException = error

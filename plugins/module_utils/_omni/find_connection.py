@@ -39,7 +39,8 @@ def listed(client: Client, name: str | None = None, archived: bool = False) -> l
     # Those in the trash are always asked for, so that there is one list for all who look.
     query = {"includeDeleted": "true", **({} if name is None else {"name": name})}
     answer = client.get(CONNECTIONS, query)
-    return [_record(client, one) for one in _list(client, answer) if archived or not one.get("deletedAt")]
+    found = [_record(client, one) for one in _list(client, answer) if archived or not one.get("deletedAt")]
+    return list({one["id"]: one for one in found}.values())  # one that is listed twice is one
 
 
 def find(client: Client, connection_id: str, archived: bool = False) -> dict[str, Any] | None:
@@ -56,8 +57,11 @@ def find(client: Client, connection_id: str, archived: bool = False) -> dict[str
     return record if archived or not record.get("deletedAt") else None
 
 
-def known(client: Client, field: str, value: str) -> list[dict[str, Any]]:
-    """The connections whose ``field`` (id or name) is ``value``, archived ones too, as the run knows them."""
+def known(client: Client, field: str, value: str, fresh: bool = False) -> list[dict[str, Any]]:
+    """The connections whose ``field`` (id or name) is ``value``, archived ones too, as the run knows them.
+
+    :param fresh: ask Omni in any case, such as right after a write.
+    """
 
     def few() -> list[dict[str, Any]]:
         if field == "name":
@@ -65,7 +69,9 @@ def known(client: Client, field: str, value: str) -> list[dict[str, Any]]:
         one = find(client, value, archived=True)
         return [one] if one else []
 
-    return client.shared.records("connections", field, value, few, lambda: listed(client, archived=True))
+    return client.lists.find(
+        "connections", field, value, few, lambda: listed(client, archived=True), fresh=fresh
+    )
 
 
 def identified(client: Client, connection_id: str) -> dict[str, Any] | None:

@@ -33,9 +33,9 @@ class OmniResource(Resource):
         self._opened = ExitStack()
 
     def __enter__(self) -> OmniResource:
-        self.client.share(self.run_dir)
+        self.client.join_run(self.run_dir, self.before_write)
         if self.label:
-            self._opened.enter_context(self.client.shared.alone(self.label))
+            self._opened.enter_context(self.client.only_task(self.label))
         self._opened.enter_context(self.client)
         return self
 
@@ -51,7 +51,6 @@ class OmniResource(Resource):
         :raises Moved: the change was not made, or (with the change in it) nobody knows whether it was.
         :raises Refused: Omni said no.
         """
-        self.before_write()
         try:
             return self.client.write(change.payload)
         except Moved as moved:

@@ -166,7 +166,7 @@ class SchemaModel(OfConnection):
 
 def listed(client: Client, connection_id: str) -> list[dict[str, Any]]:
     """The live schema models of a connection, as the run knows them: there is one, or none."""
-    return client.shared.records(
+    return client.lists.find(
         "models",
         "connectionId",
         connection_id,

@@ -15,7 +15,7 @@ name: patches
 type: notification
 short_description: Other values for constants
 description:
-  - E(HARNESS_PATCHES) has them, such as C(_omni.shared:MINUTE=0.5), separated by blanks.
+  - E(HARNESS_PATCHES) has them, such as C(_omni.rate_limiter:MINUTE=0.5), separated by blanks.
 """
 
 HOME = "ansible_collections.omni_analytics.connect.plugins.module_utils."

@@ -23,6 +23,7 @@ from ansible_collections.omni_analytics.connect.plugins.module_utils._omni impor
     client,
     connection,
     schema_model,
+    time_budget,
 )
 from tests.helpers import harness
 from tests.helpers.omni_steps import NAME, PASSWORD, SCHEDULE, run
@@ -63,14 +64,14 @@ CHANGED: Changes = {
 def _no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits, and a tenth of a second without an answer is a silence."""
     idle = SimpleNamespace(sleep=lambda _seconds: None, monotonic=_converge.time.monotonic)
-    for module in (client, connection, schema_model, _converge):
+    for module in (time_budget, connection, schema_model, _converge):
         monkeypatch.setattr(module, "time", idle)
     monkeypatch.setattr(schema_model, "FIRST", 0.0)
     monkeypatch.setattr(schema_model, "LONGEST", 0.0)
     enter = client.Client.__enter__
 
     def impatient(self: client.Client) -> client.Client:
-        self._timeout = 0.1
+        self.budget.request = 0.1
         return enter(self)
 
     monkeypatch.setattr(client.Client, "__enter__", impatient)

@@ -14,7 +14,7 @@ from tests.helpers import harness
 from tests.helpers.fleet import SCHEDULES, asked, connect, inventory, names
 from tests.sandbox.fake_omni import FakeOmni
 
-UNLIMITED = ["_omni.shared:MINUTE=0.0"]
+UNLIMITED = ["_omni.rate_limiter:MINUTE=0.0"]
 LISTS = {"GET connections": 1, "GET models": 1}
 NEW = ("POST connections", "GET connections/*", "POST models", "POST models/*/refresh", "GET jobs/*/status")
 MODULE = "omni_analytics.connect.omni_connection"
@@ -121,7 +121,7 @@ def test_what_the_run_itself_wrote_is_read_anew(omni, api):
 def test_forks_wait_for_their_turn_instead_of_being_refused(omni):
     omni.quirks.rate_limit, omni.quirks.rate_window = 60, 1.5
     hosts = inventory(omni, names(200))
-    run = connect(hosts, tags=["omni_connection"], patches=["_omni.shared:MINUTE=1.7"])
+    run = connect(hosts, tags=["omni_connection"], patches=["_omni.rate_limiter:MINUTE=1.7"])
     assert failed(run) == []
     assert sorted(one["name"] for one in omni.connections) == names(200)
     assert sum(request["status"] == 429 for request in omni.requests) < 10

@@ -22,7 +22,7 @@ from ansible_collections.omni_analytics.connect.plugins.module_utils._errors imp
     Refused,
     Unreachable,
 )
-from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import client as client_module
+from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import time_budget
 from ansible_collections.omni_analytics.connect.plugins.module_utils._omni.client import Client, Request, root
 from ansible_collections.omni_analytics.connect.plugins.module_utils._version import VERSION
 from tests.sandbox.fake_omni import FakeOmni
@@ -53,7 +53,7 @@ def omni(running: FakeOmni, monkeypatch: pytest.MonkeyPatch) -> FakeOmni:
 def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that the client would have waited."""
     found: list[float] = []
-    monkeypatch.setattr(client_module, "time", SimpleNamespace(sleep=found.append))
+    monkeypatch.setattr(time_budget, "time", SimpleNamespace(sleep=found.append))
     return found
 
 
@@ -379,7 +379,7 @@ def test_a_task_that_spent_its_time_sends_nothing_more(omni, naps):
             client.write(CREATE)
         omni.reset()
         client.get(CONNECTIONS)
-        client._left = 0
+        client.budget.left = 0
         with pytest.raises(
             Unreachable, match=r"the 3 s of total_timeout are over.* say so in requests_per_minute"
         ):

@@ -12,10 +12,10 @@ import pytest
 
 from ansible_collections.omni_analytics.connect.plugins.module_utils import _converge
 from ansible_collections.omni_analytics.connect.plugins.module_utils._errors import InvalidInput
-from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import client
 from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import (
     connection_environment as module,
 )
+from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import time_budget
 from tests.helpers.perform import perform
 from tests.sandbox.fake_omni import FakeOmni
 
@@ -27,7 +27,7 @@ CONNECTIONS = "/api/v1/connections"
 def omni(running: FakeOmni, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOmni]:
     """An Omni with the connections base, eu and asia."""
     running.reset()
-    for waiting in (client, _converge):
+    for waiting in (time_budget, _converge):
         monkeypatch.setattr(waiting.time, "sleep", lambda _seconds: None)
     for name in ("base", "eu", "asia"):
         running.add_connection(name)

@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.omni_analytics.connect.plugins.module_utils import _converge
 from ansible_collections.omni_analytics.connect.plugins.module_utils._errors import InvalidInput
-from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import client, cron
+from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import cron, time_budget
 from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import refresh_schedule as module
 from tests.helpers.perform import perform
 from tests.sandbox.fake_omni import FakeOmni
@@ -196,7 +196,7 @@ def test_what_cannot_be_meant(given: dict[str, Any], says: str) -> None:
 @pytest.fixture
 def omni(running: FakeOmni, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOmni]:
     running.reset()
-    for waiting in (client, _converge):
+    for waiting in (time_budget, _converge):
         monkeypatch.setattr(waiting.time, "sleep", lambda _seconds: None)
     yield running
     assert running.violations == []

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.omni_analytics.connect.plugins.module_utils import _converge
-from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import client
 from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import schema_model as module
+from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import time_budget
 from tests.helpers.perform import perform
 from tests.sandbox.fake_omni import FakeOmni
 
@@ -40,7 +40,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(module, "time", clock)
-    for waiting in (client, _converge):
+    for waiting in (time_budget, _converge):
         monkeypatch.setattr(waiting.time, "sleep", lambda _seconds: None)
     return clock
 
