@@ -37,7 +37,8 @@ options:
     type: path
   timeout:
     description:
-      - How long Omni may stay silent before a request is given up, in seconds.
+      - How long a request may take in all, in seconds, from the look-up of Omni's name to the last byte of the
+        answer. Then it is given up.
       - A request that only reads is tried again where that may help. One that writes is not repeated before
         a fresh read has shown that it was not done.
     type: int
@@ -45,25 +46,28 @@ options:
   total_timeout:
     description:
       - How long a task may be busy with its requests in all, in seconds. The tries after trouble count, and so does
-        the wait for the turn of a request where O(requests_per_minute) are used up. The time between two looks at
+        the wait for the turn of a request where O(requests_per_minute) are used up, and for another task of the run
+        that works on the same connection or reads the list that this one needs. The time between two looks at
         a refresh that goes on does not.
     type: int
     default: 900
   requests_per_minute:
     description:
       - How many requests a minute Omni allows for O(api_token). The tasks of one run that use the same key share
-        them, so that forks wait for their turn instead of being refused.
+        them, so that forks wait for their turn instead of being refused. Where that takes more than five seconds,
+        a line says how long, and how many requests come first; a task that is shipped to a host cannot say it.
       - Omni allows V(60), and up to V(500) for those who asked its support.
     type: int
     default: 60
 requirements:
-  - requests >= 2.31, on the host that runs the module
+  - requests >= 2.25, on the host that runs the module
 notes:
   - A request that Omni puts off (status 429) is repeated up to four times, after the time that C(Retry-After)
-    names, or after 5, 10, 20 and 40 seconds. All tasks of the run that use the same key wait that long.
+    names in seconds or as a date, or after 5, 10, 20 and 40 seconds. All tasks of the run that use the same key
+    wait that long.
   - The connections and the models of an instance are listed once a run and API key, however many hosts there are;
     what the run itself changed is read anew. A task that is shipped to a host, or that runs in a process of its
-    own, shares nothing and asks by itself.
+    own, shares nothing and asks by itself. An answer may have up to 32 MiB.
   - The environment variables E(HTTPS_PROXY) and E(NO_PROXY) are honoured; a C(.netrc) file is not read.
   - Where the connection is local and nothing of the task asks for a process of its own, the module runs inside
     Ansible's worker, in the Python that runs Ansible; C(omni_connect_in_process=false) as a variable switches

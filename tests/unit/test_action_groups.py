@@ -16,7 +16,7 @@ from ansible_collections.omni_analytics.connect.plugins.module_utils._version im
 ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = "ansible_collections.omni_analytics.connect.plugins"
 GROUPS = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())["action_groups"]
-HALVES = {"postgres": "_postgres.login_options", "omni": "_omni.client"}
+HALVES = {"postgres": "_postgres.login_options", "omni": "_omni.api_options"}
 MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
 
 

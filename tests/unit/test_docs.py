@@ -21,7 +21,9 @@ def test_every_test_that_the_page_names_is_there() -> None:
 
 
 def test_every_quirk_is_on_the_page() -> None:
-    assert re.findall(r"^\| (Q\d+) \|", PAGE, re.MULTILINE) == [f"Q{number}" for number in range(1, 23)]
+    found = re.findall(r"^\| Q(\d+) \|", PAGE, re.MULTILINE)
+    assert len(found) >= 22
+    assert found == [str(number) for number in range(1, len(found) + 1)]
 
 
 def test_every_test_that_the_page_on_postgres_names_is_there() -> None:

@@ -18,7 +18,8 @@ from .._definition import Definition
 from .._errors import Conflict, InvalidInput, MissingLibrary, Moved, NotConverged, Refused
 from . import connection_record as record
 from . import connection_replacement as replacement
-from .client import LIBRARY, OPTIONS, PASSWORD, Request
+from .api_options import OPTIONS
+from .client import LIBRARY, PASSWORD, Request
 from .connection_fields import SETTINGS, check, same, wanted
 from .find_connection import CONNECTIONS, check_id, identified, known, only, snake_case
 from .resource import OmniResource

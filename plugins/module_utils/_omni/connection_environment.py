@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from .._converge import Change
 from .._definition import Definition
 from .._errors import Conflict, ConnectError, InvalidInput, Moved, Refused
-from .client import LIBRARY, OPTIONS, Client, Request
+from .api_options import OPTIONS
+from .client import LIBRARY, Client, Request
 from .connection_part import NEW, missing, records
 from .find_connection import CONNECTIONS, identified, named
 from .resource import OmniResource

@@ -11,7 +11,8 @@ from typing import Any
 
 from .._converge import Change
 from .._definition import Definition
-from .client import LIBRARY, OPTIONS
+from .api_options import OPTIONS
+from .client import LIBRARY
 from .find_connection import check_id, find, listed, snake_case
 from .resource import OmniResource
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from .._converge import Change
 from .._errors import InvalidInput, Moved, Prerequisite, Refused, Unreachable
-from .client import OPTIONS, Client
+from .api_options import OPTIONS
+from .client import Client
 from .find_connection import check_id, identified, named
 from .resource import OmniResource
 

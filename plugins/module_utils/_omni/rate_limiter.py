@@ -63,3 +63,12 @@ class RateLimiter:
         """Whether a turn must not be used any more, because somebody called hold() since it was taken."""
         with self._files.opened("turns") as (state, _save):
             return turn.moment < state.get("hold", 0.0)
+
+    def is_news(self, turn: Turn) -> bool:
+        """Whether no task has told people yet that this key waits, of the wait that is going on."""
+        with self._files.opened("turns") as (state, save):
+            if state.get("told_until", 0.0) > time.monotonic():
+                return False
+            state["told_until"] = turn.moment
+            save()
+        return True

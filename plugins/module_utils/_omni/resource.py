@@ -33,7 +33,7 @@ class OmniResource(Resource):
         self._opened = ExitStack()
 
     def __enter__(self) -> OmniResource:
-        self.client.join_run(self.run_dir, self.before_write)
+        self.client.join_run(self.run_dir, self.before_write, self.progress)
         if self.label:
             self._opened.enter_context(self.client.only_task(self.label))
         self._opened.enter_context(self.client)

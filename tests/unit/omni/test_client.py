@@ -5,17 +5,25 @@
 
 from __future__ import annotations
 
+import gzip
+import itertools
 import json
 import socket
+import ssl
+import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import trustme
 import yaml
 
 from ansible_collections.omni_analytics.connect.plugins.module_utils._errors import (
+    Abandoned,
     ConnectError,
     InvalidInput,
     Moved,
@@ -23,8 +31,10 @@ from ansible_collections.omni_analytics.connect.plugins.module_utils._errors imp
     Unreachable,
 )
 from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import time_budget
-from ansible_collections.omni_analytics.connect.plugins.module_utils._omni.client import Client, Request, root
+from ansible_collections.omni_analytics.connect.plugins.module_utils._omni.client import Client, Request
+from ansible_collections.omni_analytics.connect.plugins.module_utils._omni.connection_info import DEFINITION
 from ansible_collections.omni_analytics.connect.plugins.module_utils._version import VERSION
+from tests.helpers.perform import said
 from tests.sandbox.fake_omni import FakeOmni
 
 CONNECTIONS = "/api/v1/connections"
@@ -82,52 +92,14 @@ def error_of(omni: FakeOmni, **changed: Any) -> ConnectError:
     return caught.value
 
 
+def words_of(error: ConnectError) -> str:
+    """What people read of it."""
+    return said(error, DEFINITION)
+
+
 def test_the_version_is_the_collections() -> None:
     galaxy = yaml.safe_load((Path(__file__).parents[3] / "galaxy.yml").read_text())
     assert galaxy["version"] == VERSION
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("https://example.omniapp.co", "https://example.omniapp.co"),
-        ("https://example.omniapp.co/", "https://example.omniapp.co"),
-        ("https://example.omniapp.co/api", "https://example.omniapp.co"),
-        ("https://example.omniapp.co/api/", "https://example.omniapp.co"),
-        ("https://example.omniapp.co/api/v1", "https://example.omniapp.co"),
-        ("https://example.omniapp.co:8443/api/v1/", "https://example.omniapp.co:8443"),
-        ("HTTPS://Example.omniapp.co", "HTTPS://Example.omniapp.co"),
-        ("https://[::1]:8443", "https://[::1]:8443"),
-    ],
-)
-def test_an_address_is_taken_as_people_write_it(url, expected):
-    assert root(url) == expected
-
-
-@pytest.mark.parametrize(
-    ("url", "words"),
-    [
-        ("http://example.omniapp.co", "would send the token unencrypted"),
-        ("HTTP://example.omniapp.co", "would send the token unencrypted"),
-        ("", "not the address of an Omni instance"),
-        ("example.omniapp.co", "not the address"),
-        ("https://", "not the address"),
-        ("https://user:secret@example.omniapp.co", "not the address"),
-        ("https://secret@example.omniapp.co", "not the address"),
-        ("https://example.omniapp.co?token=secret", "not the address"),
-        ("https://example.omniapp.co/#secret", "not the address"),
-        ("https://example.omniapp.co/connections", "not the address"),
-        ("https://example.omniapp.co/api/v2", "not the address"),
-        ("https://example.omniapp.co:70000", "not the address"),
-        ("https://example.omniapp.co:0", "not the address"),
-        ("https://example.omniapp.co\n", "not the address"),
-        ("https://exam ple.omniapp.co", "not the address"),
-    ],
-)
-def test_an_address_that_no_token_may_go_to_is_refused(url, words):
-    with pytest.raises(InvalidInput, match=words) as caught:
-        root(url)
-    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +118,7 @@ def test_an_address_that_no_token_may_go_to_is_refused(url, words):
 def test_options_that_cannot_be_meant_are_refused_before_anything_is_sent(omni, changed, words):
     error = error_of(omni, **changed)
     assert isinstance(error, InvalidInput)
-    assert words in str(error)
+    assert words in words_of(error)
     assert "secr" not in str(error)
     assert omni.requests == []
 
@@ -180,7 +152,7 @@ def test_options_that_cannot_be_meant_are_refused_before_anything_is_sent(omni, 
         (400, {"detail": "Bad Request: name: Required"}, Refused, "400, Bad Request: name: Required", ""),
         (422, {"message": "older form"}, Refused, "422, older form", ""),
         (422, {"error": "oldest form", "message": ""}, Refused, "422, oldest form", ""),
-        (422, {"errors": ["one", "two"]}, Refused, "422, ['one', 'two']", ""),
+        (422, {"errors": ["one", "two"]}, Refused, '422, ["one", "two"]', ""),
         (418, "a string", Refused, "418, a string", ""),
         (409, None, Refused, "409, an empty answer", ""),
     ],
@@ -191,7 +163,7 @@ def test_a_refusal_says_what_omni_said_and_what_to_do(omni, status, body, kind, 
     assert error.kind == kind.kind
     assert str(error).startswith(f"GET {omni.url}{CONNECTIONS}: ")
     assert said in str(error)
-    assert todo in str(error)
+    assert todo in words_of(error)
     assert error.detail["status"] == status
     asked = [request["path"] for request in omni.requests]
     assert asked == [CONNECTIONS, *(["/api/v1/whoami"] if "Organization Admin" in todo else [])]
@@ -239,7 +211,7 @@ def test_a_redirect_is_an_error_and_is_not_followed(omni):
         assert elsewhere.requests == []
     assert isinstance(error, Unreachable)
     assert f"redirects (302) to https://{host}." in str(error)
-    assert "set api_url to it" in str(error)
+    assert "set api_url to it" in words_of(error)
     assert "secret" not in str(error)
 
 
@@ -262,6 +234,9 @@ def test_a_netrc_does_not_replace_the_token(omni, tmp_path, monkeypatch):
         ("http://user:secret@127.0.0.1:1", "the proxy failed: Connection refused"),
         ("http://user:secret@[", "Check api_url"),
         ("http://user:secret@127.0.0.1:port", "Check api_url"),
+        (f"http://user:secret@{'a' * 64}.example", "Check api_url"),
+        ("socks5://user:secret@127.0.0.1:1", "install PySocks"),
+        ("ftp://user:secret@127.0.0.1:1", "HTTPS_PROXY"),
     ],
 )
 def test_a_proxy_of_the_environment_is_used_and_its_password_not_shown(omni, naps, monkeypatch, proxy, words):
@@ -269,7 +244,7 @@ def test_a_proxy_of_the_environment_is_used_and_its_password_not_shown(omni, nap
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
     error = error_of(omni)
-    assert words in str(error)
+    assert words in words_of(error)
     assert "secret" not in str(error)
     assert omni.requests == []
 
@@ -300,13 +275,13 @@ def test_a_server_that_is_not_there(omni, naps):
     assert sum(naps) < 5
 
 
-def test_a_server_that_is_silent(omni):
+def test_a_server_that_is_silent(omni, naps):
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        begin = time.monotonic()
-        error = error_of(omni, api_url=f"https://127.0.0.1:{silent.getsockname()[1]}", timeout=1)
-    assert isinstance(error, Unreachable)
-    assert "no answer within 1 s" in str(error)
-    assert time.monotonic() - begin < 4
+        address = f"https://127.0.0.1:{silent.getsockname()[1]}"
+        with Client(params(omni, api_url=address)) as client:
+            client.budget.request = 0.2
+            with pytest.raises(Unreachable, match=r"no answer within 0\.2 s"):
+                client.get(CONNECTIONS)
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
@@ -381,7 +356,7 @@ def test_a_task_that_spent_its_time_sends_nothing_more(omni, naps):
         client.get(CONNECTIONS)
         client.budget.left = 0
         with pytest.raises(
-            Unreachable, match=r"the 3 s of total_timeout are over.* say so in requests_per_minute"
+            Unreachable, match=r"the 3 s of O\(total_timeout\) are over.* say so in O\(requests_per_minute\)"
         ):
             client.get(CONNECTIONS)
     assert len(omni.requests) == 1
@@ -468,3 +443,161 @@ def test_a_request_shows_no_password():
         'PATCH /x {"passwordUnencrypted": "********", "baseRole": "é"}'
     )
     assert str(Request("DELETE", "/x")) == "DELETE /x"
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"success": False, "error": "taken", "message": "x"}, "200, but success is false: taken"),
+        ({"success": False, "detail": "taken"}, "200, but success is false: taken"),
+        ({"success": False, "message": {"why": "taken"}}, '200, but success is false: {"why": "taken"}'),
+        ({"success": False}, "200, but success is false: it gives no reason"),
+    ],
+)
+def test_success_false_is_a_refusal_whatever_the_status_says(omni, body, words):
+    omni.respond_next(200, json.dumps(body))
+    with Client(params(omni)) as client, pytest.raises(Refused) as refused:
+        client.write(CREATE)
+    assert words in str(refused.value)
+    assert refused.value.detail == {"status": 200}
+    for fine in ({}, {"success": None}, {"success": True}):
+        omni.respond_next(201, json.dumps(fine))
+        with Client(params(omni)) as client:
+            assert client.write(CREATE) == fine
+
+
+def test_a_secret_is_masked_before_its_text_is_cut_and_however_it_is_escaped(omni):
+    password = 'quoted "twice" \\ and it\'s long'
+    for detail in (
+        "x" * 390 + password,
+        {"received": {"passwordUnencrypted": password}},
+        json.dumps({"passwordUnencrypted": password}),
+        repr({"passwordUnencrypted": password}),
+    ):
+        omni.respond_next(400, json.dumps({"detail": detail}))
+        text = str(error_of(omni, password=password))
+        assert "quoted" not in text
+        assert "long" not in text
+
+
+class Slow(threading.Thread):
+    """A TLS server that answers as `answer` yields it, 50 ms between two parts, to one client after another."""
+
+    def __init__(self, tmp_path: Path, answer: Callable[[], Iterator[bytes]]) -> None:
+        super().__init__(daemon=True)
+        ca = trustme.CA()
+        self._context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        ca.issue_cert("127.0.0.1").configure_cert(self._context)
+        self.ca_file = str(tmp_path / "slow.pem")
+        ca.cert_pem.write_to_path(self.ca_file)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"https://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._answer = answer
+
+    def run(self) -> None:
+        while True:
+            client = self._listener.accept()[0]
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with suppress(OSError), self._context.wrap_socket(client, server_side=True) as secured:
+            secured.recv(65536)
+            for part in self._answer():
+                secured.sendall(part)
+                time.sleep(0.05)
+
+
+def head(*more: str) -> bytes:
+    return "\r\n".join(["HTTP/1.1 200 OK", "Content-Type: application/json", *more, "\r\n"]).encode()
+
+
+def drip(first: bytes = b"") -> Iterator[bytes]:
+    yield first
+    while True:
+        yield b" "
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda: drip(head("Content-Length: 1000000")),
+        lambda: drip(b"HTTP/1.1 200 OK\r\nX-Header: "),
+        lambda: itertools.chain([head("Transfer-Encoding: chunked")], itertools.repeat(b"1\r\n \r\n")),
+    ],
+    ids=["body", "header", "chunks"],
+)
+def test_an_answer_that_drips_ends_with_the_requests_time(omni, tmp_path, answer):
+    slow = Slow(tmp_path, answer)
+    slow.start()
+    with Client(params(omni, api_url=slow.url, ca_path=slow.ca_file)) as client:
+        client.budget.request = 0.3
+        with pytest.raises(Moved, match=r"no answer within 0\.3 s"):
+            client.write(CREATE)
+        client.budget.left, client.budget.request = 0.3, 30
+        with pytest.raises(Unreachable):
+            client.get(CONNECTIONS)
+
+
+def test_a_name_server_that_is_silent_ends_with_the_requests_time(omni, monkeypatch):
+    end = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_how, **_more: end.wait(20))
+    with Client(params(omni, api_url="https://silent.example")) as client:
+        client.budget.request = 0.2
+        with pytest.raises(Unreachable, match=r"no answer within 0\.2 s"):
+            client.get(CONNECTIONS)
+    end.set()
+
+
+def test_an_answer_that_grows_too_large_is_not_read_to_its_end(omni, tmp_path):
+    def bomb() -> Iterator[bytes]:
+        zipped = gzip.compress(b" " * 33 * 2**20)
+        yield head("Content-Encoding: gzip", f"Content-Length: {len(zipped)}") + zipped
+
+    slow = Slow(tmp_path, bomb)
+    slow.start()
+    error = error_of(omni, api_url=slow.url, ca_path=slow.ca_file)
+    assert isinstance(error, Unreachable)
+    assert "its answer has more than 32 MiB" in str(error)
+
+
+def test_a_write_that_waited_for_its_turn_looks_again_whether_anybody_waits_for_it(omni, naps, tmp_path):
+    gone: list[bool] = []
+
+    def look() -> None:
+        if gone:
+            raise Abandoned("Looking", "gone")
+
+    with Client(params(omni, requests_per_minute=1)) as client:
+        client.join_run(str(tmp_path), look)
+        client.get(CONNECTIONS)
+        gone.append(True)
+        with pytest.raises(Abandoned):
+            client.write(CREATE)
+    assert omni.writes() == []
+    with Client(params(omni)) as client:
+        client.join_run(None, look)
+        with pytest.raises(Abandoned):
+            client.write(CREATE)
+    assert omni.writes() == []
+
+
+def test_a_wait_for_the_rate_limit_is_told_once(omni, naps, tmp_path):
+    lines: list[str] = []
+    for _task in range(4):
+        with Client(params(omni, requests_per_minute=1)) as client:
+            client.join_run(str(tmp_path), progress=lines.append)
+            client.get(CONNECTIONS)
+    (line,) = lines
+    assert line.startswith("Waiting 6")
+    assert line.endswith("requests before this one: 0")
+    with Client(params(omni, api_token=omni.member_token, requests_per_minute=1)) as client:
+        client.join_run(str(tmp_path), progress=lines.append)
+        client.get("/api/v1/whoami")
+    assert len(lines) == 1
+
+
+def test_a_ca_file_that_is_none_is_no_bug(omni, tmp_path, monkeypatch):
+    (tmp_path / "ca.pem").write_text("nothing")
+    assert isinstance(error_of(omni, ca_path=str(tmp_path / "ca.pem")), Unreachable)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere")
+    assert "REQUESTS_CA_BUNDLE" in str(error_of(omni, ca_path=None))
