@@ -1,0 +1,296 @@
+# Copyright: (c) 2026, omni_analytics.connect contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The addresses from which Omni may log in (step 3 of the guide): a block in the server's pg_hba.conf."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .._converge import Change, shortened
+from .._definition import Definition
+from .._errors import Conflict, InvalidInput, Moved, Unreachable
+from . import allowlist_file, allowlist_managers, allowlist_report
+from .allowlist_addresses import networks
+from .allowlist_block import File, Wanted, place
+from .allowlist_server import Facts, Row, Server
+from .pg_hba import Net
+from .pg_hba_judgement import Login, spelled
+from .resource import PostgresResource
+from .session import LIBRARY, OPTIONS, Session, Statement, check_name, check_role
+
+#: How long a server may take to load its configuration, in seconds.
+PATIENCE = 15
+#: How often the file may change while it is read.
+READS = 6
+
+
+@dataclass(frozen=True)
+class State:
+    """What the server says of itself, and its file. ``path`` is the file on this host, all links followed, and
+    ``modified`` when it was last changed, in seconds since 1970."""
+
+    facts: Facts
+    path: str
+    modified: float
+    file: File
+
+
+class Allowlist(PostgresResource):
+    """The rules of one role and database in one server's pg_hba.conf."""
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        super().__init__(params)
+        self.absent = params["state"] == "absent"
+        role, database = check_role(params["role"], "role"), check_name(params["login_db"], "login_db")
+        for name, option in ((role, "role"), (database, "login_db")):
+            if "\n" in name or "\r" in name:
+                raise InvalidInput(
+                    f"Reading O({option})",
+                    f"{name!r} has more than one line",
+                    "A rule of pg_hba.conf has one.",
+                )
+        nets: tuple[Net, ...] = ()
+        if params["addresses"] or not self.absent:
+            nets = networks(params["addresses"], params["allow_any_address"])
+        self.wanted = Wanted(role, database, nets, params["connection_type"], params["method"])
+        self.server = Server(self.session)
+        self.backup_file = ""
+
+    def read(self) -> State:
+        """The file as the server has it, and as it is here.
+
+        :raises Conflict: these are two files, or the server does not take it.
+        """
+        path = os.path.realpath(self.params["path"] or self.server.path())
+        for attempt in range(READS):
+            before = _stamp(path)
+            facts = self.server.facts(self.wanted.role)
+            if allowlist_file.read(path) == facts.data and _stamp(path) == before:
+                break
+            time.sleep(0.05 * attempt)  # somebody may just have replaced it
+        else:
+            raise Conflict(
+                f"Reading {path}",
+                f"it differs from the file that the server of {self.session.where} reads ({facts.path})",
+                "Run the task on that server's own host; where the file has another name there, set O(path).",
+            )
+        file = File(facts.data, facts.path, self.session.version, self.server.files)
+        self._refuse_broken(path, facts, file)
+        return State(facts, path, before[1] / 1e9, file)
+
+    def _refuse_broken(self, path: str, facts: Facts, file: File) -> None:
+        broken = [row for row in facts.rows if row.fatal]
+        if broken:
+            raise Conflict(
+                f"Reading {path}",
+                "it was broken before this task came, and the server would load no change of it: "
+                + "; ".join(map(facts.complaint, broken[:3])),
+                "Repair it first.",
+                lines=[row.number for row in broken],
+            )
+        rules = [rule for rule in file.rules if not rule.unreadable]
+        read = [(rule.number, rule.kind, rule.method) for rule in rules]
+        if len(rules) == len(file.rules) and read != [
+            (row.number, row.kind, row.method) for row in facts.rows
+        ]:
+            raise Conflict(
+                f"Reading {path}",
+                "the server finds other rules in it than this module does",
+                "Add Omni's rules by hand, and report this as a bug.",
+            )
+
+    def plan(self, state: State) -> list[Change]:
+        data = self._data(state)
+        if data == state.file.data:
+            if not state.facts.loaded < state.modified <= time.time():
+                return []
+            # A run that was cut off, or somebody else, changed it and did not have it loaded.
+            what, effect = f"{state.path} loaded", ("loaded", state.modified)
+            return [Change(None, {what: "before its last change"}, {what: "now"}, frozenset([effect]))]
+        allowlist_managers.refuse(state.path, state.file.data, state.facts.cnpg)
+        after = self._file(state, data)
+        if not after.rules:
+            raise Conflict(
+                f"Removing the rules of role {self.wanted.role} from {state.path}",
+                "there is no other rule in it, and Postgres loads no file without one",
+                "Add the rules that shall stay first.",
+            )
+        return [Change(data, self._shown(state.file), self._shown(after), frozenset([("file", data)]))]
+
+    def _file(self, state: State, data: bytes) -> File:
+        return File(data, state.file.path, state.file.version, state.file.files)
+
+    def _data(self, state: State) -> bytes:
+        """The file as it shall be."""
+        block = state.file.find(self.wanted)
+        rest = state.file.without(block)
+        if self.absent:
+            return rest.data
+        at = place(state.file, block, self.wanted, self._logins(state))
+        held = block and state.file.held(block)
+        if block and at == block.begin and held == self.wanted.text(state.file.version):
+            return state.file.data
+        return rest.with_block(self.wanted, at)
+
+    def _logins(self, state: State, every: bool = False) -> list[Login]:
+        """The ways in which Omni may come that the rules are about; ``every``: all that the server knows."""
+        ways = [True, False] if state.facts.tls else [False]
+        if self.wanted.kind == "hostssl" and not every:
+            ways = [True]
+        role, database = (
+            name.encode(errors="surrogateescape") for name in (self.wanted.role, self.wanted.database)
+        )
+        return [Login(role, database, state.facts.groups, tls, state.file.version) for tls in ways]
+
+    def _shown(self, file: File) -> dict[str, Any]:
+        """The block for a diff, and nothing else: other lines may hold secrets."""
+        block = file.find(self.wanted)
+        if block is None:
+            return {}
+        lines = [line.decode(errors="replace") for line in file.held(block)]
+        return {f"line {number}": line for number, line in enumerate(lines, block.begin + 1)}
+
+    def apply(self, changes: Sequence[Change]) -> Iterator[Change]:
+        (change,) = changes
+        path = os.path.realpath(self.params["path"] or self.server.path())
+        with allowlist_file.locked(path):
+            if change.payload is not None:
+                self._replace(path, change.payload)
+            self._load()
+        yield change
+
+    def _replace(self, path: str, data: bytes) -> None:
+        """Replace the file, ask the server what it makes of it, and take back what it does not like."""
+        state = self.read()
+        if self._data(state) != data:
+            raise Moved(f"Replacing {path}", "somebody else just changed it", "Run again.")
+        self.before_write()
+        if self.params["backup"]:
+            self.backup_file = allowlist_file.back_up(path, state.file.data)
+        modified = os.stat(path).st_mtime_ns
+        allowlist_file.replace(path, data)
+        try:
+            self._judge(state, self._file(state, data))
+        except BaseException:  # also where the task is ended: nobody looked at the file yet
+            allowlist_file.replace(path, state.file.data, modified)
+            raise
+
+    def _judge(self, state: State, wanted: File) -> None:
+        """Raise where the server does not read ``wanted``, or makes of it anything but the old rules and ours."""
+        facts = self.server.facts(self.wanted.role)
+        doing = f"Adding rules to {state.path}"
+        if facts.data != wanted.data:
+            raise Conflict(
+                doing,
+                "the server still sees the old file, which is another one or is mounted alone, as containers do",
+                "Nothing was changed. Run the task where the server runs, or mount the folder instead of the file.",
+            )
+        bad = [row for row in facts.rows if row.fatal]
+        if bad:
+            said = "; ".join(map(facts.complaint, bad[:3]))
+            raise Conflict(doing, f"the server does not take them: {said}", "The file is as it was.")
+        ours, others = self._split(wanted, facts)
+        kind, method = self.wanted.kind.encode(), self.wanted.method.encode()
+        count = 0 if self.absent else len(self.wanted.nets)
+        if [(row.kind, row.method) for row in ours] != [(kind, method)] * count or [
+            (row.kind, row.method, row.error, row.rest) for row in others
+        ] != [(row.kind, row.method, row.error, row.rest) for row in self._split(state.file, state.facts)[1]]:
+            raise Conflict(
+                doing,
+                "the server reads other rules than were meant",
+                "The file is as it was. Add the rules by hand, and report this as a bug.",
+            )
+
+    def _split(self, file: File, facts: Facts) -> tuple[list[Row], list[Row]]:
+        """The server's rows for our block, and all others."""
+        block = file.find(self.wanted)
+        lines = range(block.begin + 1, block.end + 1) if block else ()
+        ours = [row for row in facts.rows if row.file in ("", facts.path) and row.number in lines]
+        return ours, [row for row in facts.rows if row not in ours]
+
+    def _load(self) -> None:
+        """Have the server load the file, and prove that it did: a new session has a later time of loading, and
+        the file is still one that it takes."""
+        before = self.server.loaded()
+        self.before_write()
+        self.server.reload()
+        doing = f"Having {self.session.where} load its pg_hba.conf"
+        give_up = time.monotonic() + PATIENCE
+        while True:
+            with Session(self.params) as session:
+                if Server(session).loaded() > before:
+                    break
+            if time.monotonic() > give_up:
+                raise Unreachable(
+                    doing,
+                    f"{PATIENCE} s later a new session still has the old configuration",
+                    "The rules are in the file, and hold once it is loaded: see the server's log, and run again.",
+                )
+            time.sleep(0.02)
+        facts = self.server.facts(self.wanted.role)
+        bad = [row for row in facts.rows if row.fatal]
+        if bad:
+            said = "; ".join(map(facts.complaint, bad[:3]))
+            raise Conflict(doing, f"somebody broke the file meanwhile: {said}", "Repair it, and run again.")
+
+    def show(self, change: Change) -> str:
+        return self.session.text(Statement("SELECT pg_reload_conf()"))
+
+    def report(self, done: Sequence[Change]) -> dict[str, Any]:
+        return {"backup_file": self.backup_file} if self.backup_file else {}
+
+    def result(self, state: State, done: Sequence[Change]) -> dict[str, Any]:
+        nets, logins = self.wanted.nets, self._logins(state, every=True)
+        after = self._file(state, self._data(state))
+        told = allowlist_report.decisions(after, nets, logins)
+        result: dict[str, Any] = {
+            "path": state.path,
+            "role": self.wanted.role,
+            "database": self.wanted.database,
+            "addresses": [spelled(net) for net in nets],
+            "decided_by": shortened(told, self.max_listed),
+        }
+        if not self.absent:
+            earlier = allowlist_report.decisions(
+                state.file.without(state.file.find(self.wanted)), nets, logins
+            )
+            result["warnings"] = allowlist_report.warnings(
+                state.facts, self.wanted, earlier, told, bool(done)
+            )
+        return result
+
+
+def _stamp(path: str) -> tuple[int, int]:
+    """What changes when a file is replaced or written."""
+    try:
+        status = os.stat(path)
+    except OSError:  # reading it will say why
+        return 0, 0
+    return status.st_ino, status.st_mtime_ns
+
+
+DEFINITION = Definition(
+    build=Allowlist,
+    options={
+        **OPTIONS,
+        "addresses": {"type": "list", "elements": "str", "default": []},
+        "role": {"type": "str", "default": "omni"},
+        "method": {
+            "type": "str",
+            "default": "scram-sha-256",
+            "choices": ["scram-sha-256", "md5", "password"],
+        },
+        "connection_type": {"type": "str", "default": "hostssl", "choices": ["hostssl", "host"]},
+        "path": {"type": "path"},
+        "backup": {"type": "bool", "default": False},
+        "allow_any_address": {"type": "bool", "default": False},
+        "state": {"type": "str", "default": "present", "choices": ["absent", "present"]},
+    },
+    library=LIBRARY,
+)
