@@ -19,10 +19,14 @@ from . import allowlist_file, allowlist_managers, allowlist_report
 from .allowlist_addresses import networks
 from .allowlist_block import File, Wanted, place
 from .allowlist_server import Facts, Row, Server
+from .driver import LIBRARY
+from .login_options import OPTIONS
+from .names import check_name, check_role
 from .pg_hba import Net
-from .pg_hba_judgement import Login, spelled
+from .pg_hba_judgement import Attempt, spelled
 from .resource import PostgresResource
-from .session import LIBRARY, OPTIONS, Session, Statement, check_name, check_role
+from .session import Session
+from .statement import Statement
 
 #: How long a server may take to load its configuration, in seconds.
 PATIENCE = 15
@@ -132,13 +136,13 @@ class Allowlist(PostgresResource):
         rest = state.file.without(block)
         if self.absent:
             return rest.data
-        at = place(state.file, block, self.wanted, self._logins(state))
+        at = place(state.file, block, self.wanted, self._attempts(state))
         held = block and state.file.held(block)
         if block and at == block.begin and held == self.wanted.text(state.file.version):
             return state.file.data
         return rest.with_block(self.wanted, at)
 
-    def _logins(self, state: State, every: bool = False) -> list[Login]:
+    def _attempts(self, state: State, every: bool = False) -> list[Attempt]:
         """The ways in which Omni may come that the rules are about; ``every``: all that the server knows."""
         ways = [True, False] if state.facts.tls else [False]
         if self.wanted.kind == "hostssl" and not every:
@@ -146,7 +150,7 @@ class Allowlist(PostgresResource):
         role, database = (
             name.encode(errors="surrogateescape") for name in (self.wanted.role, self.wanted.database)
         )
-        return [Login(role, database, state.facts.groups, tls, state.file.version) for tls in ways]
+        return [Attempt(role, database, state.facts.groups, tls, state.file.version) for tls in ways]
 
     def _shown(self, file: File) -> dict[str, Any]:
         """The block for a diff, and nothing else: other lines may hold secrets."""
@@ -246,9 +250,9 @@ class Allowlist(PostgresResource):
         return {"backup_file": self.backup_file} if self.backup_file else {}
 
     def result(self, state: State, done: Sequence[Change]) -> dict[str, Any]:
-        nets, logins = self.wanted.nets, self._logins(state, every=True)
+        nets, attempts = self.wanted.nets, self._attempts(state, every=True)
         after = self._file(state, self._data(state))
-        told = allowlist_report.decisions(after, nets, logins)
+        told = allowlist_report.decisions(after, nets, attempts)
         result: dict[str, Any] = {
             "path": state.path,
             "role": self.wanted.role,
@@ -258,7 +262,7 @@ class Allowlist(PostgresResource):
         }
         if not self.absent:
             earlier = allowlist_report.decisions(
-                state.file.without(state.file.find(self.wanted)), nets, logins
+                state.file.without(state.file.find(self.wanted)), nets, attempts
             )
             result["warnings"] = allowlist_report.warnings(
                 state.facts, self.wanted, earlier, told, bool(done)

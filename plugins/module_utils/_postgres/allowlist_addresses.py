@@ -28,14 +28,17 @@ def networks(addresses: Sequence[str], allow_any: bool) -> tuple[Net, ...]:
     found: list[Network] = []
     for text in addresses:
         found += [_network(one) for one in (EVERYTHING if text.strip() == "all" else (text.strip(),))]
-    for family in (ipaddress.IPv4Network, ipaddress.IPv6Network):
-        # Two halves are all, too.
-        whole = list(ipaddress.collapse_addresses(net for net in found if isinstance(net, family)))
-        if not allow_any and any(net.prefixlen == 0 for net in whole):
-            raise _invalid(
-                f"together they are every address that there is ({whole[0]})",
-                "List Omni's own addresses; where everybody may come, set O(allow_any_address=true).",
-            )
+    # Two halves are all, too.
+    whole: list[Network] = [
+        *ipaddress.collapse_addresses(net for net in found if isinstance(net, ipaddress.IPv4Network)),
+        *ipaddress.collapse_addresses(net for net in found if isinstance(net, ipaddress.IPv6Network)),
+    ]
+    every = [str(net) for net in whole if net.prefixlen == 0]
+    if every and not allow_any:
+        raise _invalid(
+            f"together they are every address that there is ({', '.join(every)})",
+            "List Omni's own addresses; where everybody may come, set O(allow_any_address=true).",
+        )
     ordered = sorted(set(found), key=lambda net: (net.version, net.network_address.packed, net.prefixlen))
     return tuple(Net(net.max_prefixlen, int(net.network_address), int(net.netmask)) for net in ordered)
 

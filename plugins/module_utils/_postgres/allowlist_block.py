@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from .._errors import Conflict
 from .pg_hba import CONTINUATIONS, REGEXES, Files, Line, Net, lines, rules
-from .pg_hba_judgement import Decision, Login, decide, spelled
+from .pg_hba_judgement import Attempt, Decision, decide, spelled
 
 #: Words that mean something else than a name where they stand without quotes.
 PLAIN = re.compile(rb"[a-z_][a-z0-9_]*")
@@ -155,7 +155,7 @@ def _is_comment(raw: bytes, line: Line) -> bool:
     return line.count == 1 and not line.tokens and raw.strip() != b"" and not (ended and ended[1] == b"END")
 
 
-def place(file: File, block: Block | None, wanted: Wanted, logins: Sequence[Login]) -> int:
+def place(file: File, block: Block | None, wanted: Wanted, attempts: Sequence[Attempt]) -> int:
     """The line, of the file without the block, before which the block belongs: above the first rule that
     decides one of the addresses, or may, and below each reject that does. A block that is in effect stays
     where it is.
@@ -166,15 +166,15 @@ def place(file: File, block: Block | None, wanted: Wanted, logins: Sequence[Logi
     found = [
         (rest.rules.index(decision.rule), decision)
         for net in wanted.nets
-        for login in logins
-        for decision in decide(rest.rules, net, login)
+        for attempt in attempts
+        for decision in decide(rest.rules, net, attempt)
         if decision.rule
     ]
     here = len(rest.rules)
     standing: set[int] = set()
     if block is not None:
         here = sum(rule.top <= block.begin for rule in rest.rules)
-        standing = {number for number in _standing(file, block, rest, logins) if number >= here}
+        standing = {number for number in _standing(file, block, rest, attempts) if number >= here}
     rejects = [(number, d) for number, d in found if d.rule and d.rule.method == b"reject"]
     against = [d for number, d in rejects if not d.unsure and number not in standing]
     if against:
@@ -199,7 +199,7 @@ def place(file: File, block: Block | None, wanted: Wanted, logins: Sequence[Logi
     return at
 
 
-def _standing(file: File, block: Block, rest: File, logins: Sequence[Login]) -> set[int]:
+def _standing(file: File, block: Block, rest: File, attempts: Sequence[Attempt]) -> set[int]:
     """The rules that would decide an address which the block lets in already: that it stands above these was
     decided when it came there. One that has no rules yet was put there by hand, above all that follows."""
     inside = [rule for rule in file.rules if block.begin < rule.top <= block.end]
@@ -209,8 +209,8 @@ def _standing(file: File, block: Block, rest: File, logins: Sequence[Login]) -> 
         rest.rules.index(decision.rule)
         for rule in inside
         if rule.net
-        for login in logins
-        for decision in decide(rest.rules, rule.net, login)
+        for attempt in attempts
+        for decision in decide(rest.rules, rule.net, attempt)
         if decision.rule
     }
 

@@ -13,27 +13,27 @@ from typing import Any
 from .allowlist_block import File, Wanted
 from .allowlist_server import Facts
 from .pg_hba import Net
-from .pg_hba_judgement import Decision, Login, decide, spelled
+from .pg_hba_judgement import Attempt, Decision, decide, spelled
 
 
-def decisions(file: File, nets: Sequence[Net], logins: Sequence[Login]) -> list[dict[str, Any]]:
+def decisions(file: File, nets: Sequence[Net], attempts: Sequence[Attempt]) -> list[dict[str, Any]]:
     """The line that decides each address, for each way of logging in; several where they decide parts of a net
     or cannot be judged."""
     return [
-        _told(file, net, login, decision)
+        _told(file, net, attempt, decision)
         for net in nets
-        for login in logins
-        for decision in decide(file.rules, net, login)
+        for attempt in attempts
+        for decision in decide(file.rules, net, attempt)
     ]
 
 
-def _told(file: File, net: Net, login: Login, decision: Decision) -> dict[str, Any]:
+def _told(file: File, net: Net, attempt: Attempt, decision: Decision) -> dict[str, Any]:
     rule = decision.rule
     part = [spelled(one) for one in decision.nets]
     told: dict[str, Any] = {
         "address": spelled(net),
         "part": [] if part == [spelled(net)] else part[:10],
-        "tls": login.tls,
+        "tls": attempt.tls,
         "method": "none",
         "file": file.path,
         "line": None,
@@ -123,7 +123,7 @@ def _deaf(listens: str, nets: Sequence[Net]) -> str:
     family = "" if len(missing) == 2 or not heard else " over IPv6" if 128 in missing else " over IPv4"
     return (
         f"The server listens on {listens or 'no address at all'} (listen_addresses), where Omni does not reach "
-        f"it{family}. Change that setting, which takes a restart, unless something on this host passes its logins on."
+        f"it{family}. Change that setting, which takes a restart, unless something on this host passes its attempts on."
     )
 
 

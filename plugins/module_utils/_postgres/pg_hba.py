@@ -186,14 +186,13 @@ def _rules(data: bytes, path: str, version: int, files: Files, top: int, depth: 
 
 
 def _rule(fields: list[tuple[Token, ...]], path: str, number: int, top: int) -> Rule:
-    databases, roles, address, *rest = [*fields[1:], (), (), ()]
-    words = [field[0].text for field in rest if field]
+    missing: tuple[Token, ...] = ()
+    databases, roles, address, *rest = [*fields[1:], missing, missing, missing]
     kind, net, name = fields[0][0].text, None, b""
-    if kind == b"local":
-        words = [field[0].text for field in (address,) if field]
-    elif address and address[0].is_word(b"samehost", b"samenet"):
+    words = [field[0].text for field in ([address] if kind == b"local" else rest) if field]
+    if kind != b"local" and address and address[0].is_word(b"samehost", b"samenet"):
         name = address[0].text
-    elif address and not address[0].is_word(b"all"):
+    elif kind != b"local" and address and not address[0].is_word(b"all"):
         net, masked = _net(address[0].text, words[0] if words else b"")
         name = b"" if net else address[0].text
         words = words[1:] if masked else words

@@ -24,7 +24,7 @@ REGEX = re.compile(
 
 
 @dataclass(frozen=True)
-class Login:
+class Attempt:
     """Who logs in, and how.
 
     :param groups: every role that ``role`` is in, itself included; none where there is no such role.
@@ -47,13 +47,13 @@ class Decision:
     unsure: str = ""
 
 
-def decide(rules: Sequence[Rule], net: Net, login: Login) -> list[Decision]:
+def decide(rules: Sequence[Rule], net: Net, attempt: Attempt) -> list[Decision]:
     """The rules that decide a login from the addresses of ``net``, in their order. What a rule decides for sure
     is no longer there for those behind it; what is left at the end no rule means."""
     found = []
     left = [net]
     for rule in rules:
-        means, unsure = _means(rule, login)
+        means, unsure = _means(rule, attempt)
         if not means:
             continue
         hit = left if rule.net is None else [both for part in left for both in _common(part, rule.net)]
@@ -67,15 +67,15 @@ def decide(rules: Sequence[Rule], net: Net, login: Login) -> list[Decision]:
     return [*found, Decision(None, tuple(left))]
 
 
-def _means(rule: Rule, login: Login) -> tuple[bool, str]:
+def _means(rule: Rule, attempt: Attempt) -> tuple[bool, str]:
     """Whether the rule means such a login, its address aside, and why that is not sure."""
     if rule.unreadable:
         return True, rule.unreadable
-    if rule.kind in (b"local", b"hostgssenc", b"hostnossl" if login.tls else b"hostssl"):
+    if rule.kind in (b"local", b"hostgssenc", b"hostnossl" if attempt.tls else b"hostssl"):
         return False, ""
     unsure = ""
-    for names, name in ((rule.databases, login.database), (rule.roles, login.role)):
-        words = [_word_means(token, name, login, names is rule.databases) for token in names]
+    for names, name in ((rule.databases, attempt.database), (rule.roles, attempt.role)):
+        words = [_word_means(token, name, attempt, names is rule.databases) for token in names]
         if not any(words):
             return False, ""
         if True not in words:
@@ -85,20 +85,20 @@ def _means(rule: Rule, login: Login) -> tuple[bool, str]:
     return True, unsure
 
 
-def _word_means(token: Token, name: bytes, login: Login, database: bool) -> bool | str:
+def _word_means(token: Token, name: bytes, attempt: Attempt, database: bool) -> bool | str:
     """Whether a word means the name; the word itself where that cannot be told."""
     if token.is_word(b"all"):
         return True
     if database:
         if token.is_word(b"sameuser"):
-            return login.role == name
+            return attempt.role == name
         if token.is_word(b"samerole", b"samegroup"):
-            return name in login.groups
+            return name in attempt.groups
         if token.is_word(b"replication"):
             return False
     elif token.text.startswith(b"+") and not token.quoted:
-        return token.text[1:] in login.groups
-    if login.version >= REGEXES and token.text.startswith(b"/"):
+        return token.text[1:] in attempt.groups
+    if attempt.version >= REGEXES and token.text.startswith(b"/"):
         pattern = token.text[1:]
         if not REGEX.fullmatch(pattern):
             return _shown(token.text)
