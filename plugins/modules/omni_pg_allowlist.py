@@ -70,8 +70,8 @@ options:
     default: false
   state:
     description:
-      - Whether there shall be the block, or not. V(absent) removes it, and nothing else; O(addresses) then only says for
-        which of them RV(decided_by) is told.
+      - Whether there shall be the block, or not. V(absent) removes it, and nothing else; O(addresses) then only says
+        for which of them RV(decided_by) is told.
     type: str
     default: present
     choices: [absent, present]
@@ -82,13 +82,13 @@ notes:
   - The folder of the file has to be writable for the user that the module runs as, since a file is only replaced whole
     by a new one. Mode, owner, SELinux context and other extended attributes stay. Nothing is written in place, so that
     a file that is mounted alone into a container, a ConfigMap, or a file in a folder of root's is an error.
-  - A C(pg_hba.conf) that Patroni, CloudNativePG, Puppet, Chef, Salt or a template of Ansible writes is refused, with the
-    name of the setting that has its rules.
+  - A C(pg_hba.conf) that Patroni, CloudNativePG, Puppet, Chef, Salt or a template of Ansible writes is refused, with
+    the name of the setting that has its rules.
   - The file of a standby is its own, and O(on_standby) plays no part here. Run the task on each server of a cluster.
   - Where the file was changed after the server last loaded its configuration, and has the block already, the module has
     it loaded. Other people's changes that wait there are loaded with it, as they are with every change of the block.
-  - Host names, C(samehost), C(samenet) and most of Postgres' regular expressions in rules cannot be judged from outside.
-    What the module says of them is in C(unsure).
+  - Host names, C(samehost), C(samenet) and the less simple of Postgres' regular expressions cannot be judged from
+    outside; RV(decided_by) then says why it is C(unsure).
 """
 
 EXAMPLES = r"""
