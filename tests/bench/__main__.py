@@ -98,6 +98,14 @@ COMPARISONS = {
 }
 
 
+TIMED = {
+    "wall": ("wall, s", ".2f"),
+    "cpu": ("CPU of Ansible, s", ".2f"),
+    "controller": ("… of its controller, s", ".2f"),
+    "workers": ("… of its workers, s", ".2f"),
+    "server": ("CPU of the server, s", ".2f"),
+    "memory": ("memory of the controller, MB", ".0f"),
+}
 COUNTED = {
     "statements": "statements",
     "connections": "connections",
@@ -120,15 +128,8 @@ def table(comparison: Comparison, hosts: int, measured: Sequence[Measured]) -> s
     others = comparison.sides[1:]
     heads = ["", *(side.name for side in comparison.sides), *("times" for dummy in others)]
     lines = [f"| {' | '.join(heads)} |", f"| --- |{' ---: |' * (len(heads) - 1)}"]
-    for name, form, value in (
-        ("wall, s", ".2f", lambda cost: cost.wall),
-        ("CPU of Ansible, s", ".2f", lambda cost: cost.cpu),
-        ("… of its controller, s", ".2f", lambda cost: cost.controller),
-        ("… of its workers, s", ".2f", lambda cost: cost.workers),
-        ("CPU of the server, s", ".2f", lambda cost: cost.server),
-        ("memory of the controller, MB", ".0f", lambda cost: cost.memory),
-    ):
-        medians = [statistics.median(value(cost) for cost in one.costs) for one in measured]
+    for field, (name, form) in TIMED.items():
+        medians = [statistics.median(getattr(cost, field) for cost in one.costs) for one in measured]
         lines.append(row(name, medians, form))
     for field, name in COUNTED.items():
         values = [getattr(one.counted, field) / hosts if one.counted else None for one in measured]
