@@ -33,12 +33,33 @@ options:
   refresh:
     description:
       - V(on_create) refreshes a model that this task makes, and no other one.
+      - V(if_unread) also refreshes a model that has no schemas, since no refresh has ever read the database then;
+        such as after a first refresh that failed. It asks Omni for the model's schemas, one request a task. Where an
+        instance does not tell, it is the same as V(on_create).
       - V(always) refreshes in every run, and so reports a change in every run.
       - V(never) makes the model and leaves it empty until Omni refreshes it by a schedule or by hand.
-      - What is gone from the database is kept in the model; it is not the hard refresh that Omni has too.
+      - What is gone from the database is kept in the model, unless O(hard_refresh=true).
     type: str
     default: on_create
-    choices: [never, on_create, always]
+    choices: [never, on_create, if_unread, always]
+  hard_refresh:
+    description:
+      - Whether a refresh builds the model anew, and so drops from it what is gone from the database.
+      - Omni's own default is a hard one; this module asks for it only where it is set.
+    type: bool
+    default: false
+  schemas:
+    description:
+      - Schemas that a refresh reads; all that the connection includes, unless given.
+      - Needs O(hard_refresh=false). Not every instance of Omni knows it.
+    type: list
+    elements: str
+  tables:
+    description:
+      - Tables that a refresh reads, as Omni names them; all, unless given.
+      - Needs O(hard_refresh=false). Not every instance of Omni knows it.
+    type: list
+    elements: str
   wait:
     description:
       - Whether to wait for the end of the refresh, and to fail where it fails.
@@ -50,8 +71,8 @@ options:
     type: int
     default: 600
 notes:
-  - Omni does not tell whether a model was ever refreshed. After a first refresh that failed, or that was cut off, the
-    model is there, so O(refresh=on_create) does not refresh it again. O(refresh=always) does.
+  - After a first refresh that failed, or that was cut off, the model is there, so O(refresh=on_create) does not refresh
+    it again. O(refresh=if_unread) does, where Omni tells which schemas a model has, and O(refresh=always) in any case.
   - A connection whose schema is refreshed by branch in Omni takes no refresh of its model as a whole. The task fails
     and says so; O(refresh=never) is for it.
   - A job's state is asked for after 1, 4, 13, 33 seconds, and then every 20 seconds, out of the requests that the API
@@ -100,6 +121,14 @@ job_status:
   returned: success
   type: str
   sample: COMPLETED
+schemas:
+  description:
+    - The schemas that the model has. Null where that was not asked for, or Omni does not tell it.
+    - It is asked for with O(refresh=if_unread), and after the first refresh of a model if Omni named no job for it.
+  returned: success
+  type: list
+  elements: str
+  sample: [public]
 requests:
   description:
     - The requests that were sent to change something, or in check mode would be, by method and path.

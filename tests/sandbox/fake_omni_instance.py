@@ -295,6 +295,11 @@ class OmniInstance:
         }
         return 200, {"success": True, "model": {"id": model_id, "name": name, "modelKind": kind}}
 
+    def models_schemas(self, call: Call) -> Answer:
+        id = call.path["modelId"]
+        model = _found(self.models, id, f"Model with id {id} does not exist", archived=False)
+        return 200, {"schemas": ["public"] if model["refreshed"] else []}
+
     def models_refresh(self, call: Call) -> Answer:
         id = call.path["modelId"]
         model = _found(self.models, id, f"Model with id {id} does not exist", archived=False)

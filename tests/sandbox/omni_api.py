@@ -421,6 +421,10 @@ def _routes() -> Iterator[Route]:
         body=MODEL_CREATE,
     )  # fmt: skip
     yield Route(
+        "models_schemas", "GET", f"{models}/{{modelId}}/schemas",
+        _answers(200, _object({"schemas": _list_of(_TEXT)}), 404),
+    )  # fmt: skip
+    yield Route(
         "models_refresh", "POST", f"{models}/{{modelId}}/refresh",
         _answers(
             200,

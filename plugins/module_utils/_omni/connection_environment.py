@@ -15,7 +15,7 @@ from .._definition import Definition
 from .._errors import Conflict, ConnectError, InvalidInput, Moved, Refused
 from .api_options import OPTIONS
 from .client import LIBRARY, Client, Request
-from .connection_part import NEW, missing, records
+from .connection_part import NEW, missing, objects
 from .find_connection import CONNECTIONS, identified, named
 from .resource import OmniResource
 
@@ -255,8 +255,15 @@ def links(client: Client) -> list[dict[str, Any]] | None:
         if refused.detail["status"] not in (400, 404, 405):
             raise
         return None
-    return records(
-        client, ENVIRONMENTS, answer, "connectionEnvironments", "id", "baseConnectionId", "connectionId"
+    return objects(
+        client,
+        ENVIRONMENTS,
+        answer,
+        "connectionEnvironments",
+        "id",
+        "baseConnectionId",
+        "connectionId",
+        foreign=True,
     )
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What hangs on one connection: its model, its schedules."""
+"""The parts of a connection that are resources of their own: its schema model, its refresh schedules."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ TARGET: dict[str, Any] = {**OPTIONS, "connection": {"type": "str"}, "connection_
 RULES = {"mutually_exclusive": [("connection", "connection_id")]}
 
 
-class OfConnection(OmniResource):
-    """Something of the connection that ``connection``, its exact name, or ``connection_id`` names."""
+class ConnectionPart(OmniResource):
+    """A part of the connection that ``connection``, its exact name, or ``connection_id`` names."""
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         super().__init__(params)
         if not params["connection"] and params["connection_id"] is None:
             raise InvalidInput(
-                "Reading connection", "it is missing", "Give the connection's name, or connection_id."
+                "Reading O(connection)", "it is missing", "Give the connection's name, or O(connection_id)."
             )
         self._given_id = check_id(params["connection_id"])
         self.label = f"connection {params['connection'] or self._given_id}"
@@ -66,7 +66,7 @@ class OfConnection(OmniResource):
             f"{doing} of {self.label}",
             refused.said,
             "Omni refreshes this schema by branch (branch-based schema refresh), and then takes no schedules, "
-            "and no refresh of the model as a whole: leave both out here (refresh: never, no schedules), or "
+            "and no refresh of the model as a whole: leave both out here (O(refresh=never), no schedules), or "
             "switch that off in Omni.",
             **refused.detail,
         )
@@ -87,21 +87,26 @@ def missing(client: Client, label: str) -> Prerequisite:
     )
 
 
-def records(
-    client: Client, path: str, answer: Mapping[str, Any], key: str, *fields: str
+def objects(
+    client: Client, path: str, answer: Mapping[str, Any], key: str, *fields: str, foreign: bool = False
 ) -> list[dict[str, Any]]:
     """The list of objects that ``answer`` has under ``key``.
 
     :param fields: what each of them has, as text.
+    :param foreign: skip those that do not have it. They need not be ours, such as a model without a connection.
     :raises Unreachable: there is no such list; so it is not Omni's.
     """
     found = answer.get(key)
-    if not isinstance(found, list) or not all(
-        isinstance(one, dict) and all(isinstance(one.get(field), str) for field in fields) for one in found
-    ):
-        raise Unreachable(
-            f"GET {client.root}{path}",
-            f"it answered no list of {key}",
-            "Check that api_url is your Omni instance.",
-        )
-    return found
+    if isinstance(found, list):
+        understood = [
+            one
+            for one in found
+            if isinstance(one, dict) and all(isinstance(one.get(field), str) for field in fields)
+        ]
+        if foreign or len(understood) == len(found):
+            return understood
+    raise Unreachable(
+        f"GET {client.root}{path}",
+        f"it answered no list of {key}",
+        "Check that O(api_url) is your Omni instance.",
+    )

@@ -15,7 +15,7 @@ from .._errors import ConnectError, InvalidInput, Prerequisite, Refused
 from . import cron
 from .client import LIBRARY, Client, Request
 from .connection_fields import check_timezone
-from .connection_part import NEW, RULES, TARGET, OfConnection, records
+from .connection_part import NEW, RULES, TARGET, ConnectionPart, objects
 from .find_connection import CONNECTIONS, snake_case
 
 
@@ -26,7 +26,7 @@ class State(NamedTuple):
     schedules: list[dict[str, Any]]
 
 
-class RefreshSchedules(OfConnection):
+class RefreshSchedules(ConnectionPart):
     """The refresh schedules of one connection. One is known by its cron expression and its timezone."""
 
     def __init__(self, params: Mapping[str, Any]) -> None:
@@ -133,7 +133,7 @@ class RefreshSchedules(OfConnection):
 def listed(client: Client, connection_id: str) -> list[dict[str, Any]]:
     """The schedules of a connection, the oldest first."""
     path = f"{CONNECTIONS}/{connection_id}/schedules"
-    found = records(client, path, client.get(path), "schedules", "scheduleId", "schedule", "timezone")
+    found = objects(client, path, client.get(path), "schedules", "scheduleId", "schedule", "timezone")
     return sorted(found, key=lambda one: (str(one.get("createdAt")), one["scheduleId"]))
 
 

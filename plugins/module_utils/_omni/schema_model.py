@@ -9,49 +9,69 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
+from urllib.parse import quote, urlencode
 
 from .._converge import Change
 from .._definition import Definition
 from .._errors import ConnectError, InvalidInput, NotConverged, Refused, Unreachable
-from .client import LIBRARY, Client, Request
-from .connection_part import NEW, RULES, TARGET, OfConnection, records
-
-MODELS = "/api/v1/models"
+from .client import LIBRARY, Request
+from .connection_part import NEW, RULES, TARGET, ConnectionPart
+from .find_model import MODELS, listed, schemas
 
 #: When a job is asked for, in seconds: the first time, and the longest pause. Every question is one of
 #: the 60 requests that a key has in a minute, and forks share them.
 FIRST, LONGEST = 1.0, 20.0
 #: How often people are told that it is still going on, in seconds.
 LINE = 10.0
+#: How long to wait for a new model that is not listed yet, in seconds.
+LAGS = (0.5, 1.0, 2.0)
 
 
 class State(NamedTuple):
-    """The ids of the connection and of its schema model; None for what is not there."""
+    """The ids of the connection and of its schema model; None for what is not there.
+
+    :param schemas: those that the model knows, where that was asked for and Omni tells.
+    """
 
     connection: str | None
     model: str | None
+    schemas: list[str] | None = None
 
 
-class SchemaModel(OfConnection):
+class SchemaModel(ConnectionPart):
     """One connection's schema model: there, and refreshed as often as wanted."""
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         super().__init__(params)
-        if params["wait_timeout"] < 1:
-            raise InvalidInput(
-                "Reading wait_timeout", f"{params['wait_timeout']} is out of range", "Give 1 second or more."
-            )
+        check(params)
         self._made = False
+        self._made_id: str | None = None
+        self._unlisted = False
+        self._was_refused = False
         self._job: str | None = None
         self._status: str | None = None
+        self._schemas: list[str] | None = None
         self._refreshed: State | None = None
 
     def read(self) -> State:
         if self._refreshed:  # Omni just said so itself
             return self._refreshed
         connection = self.connection_id()
-        there = listed(self.client, connection) if connection else []
-        return State(connection, there[0]["id"] if there else None)
+        model = self._find(connection) if connection else None
+        if model and self.params["refresh"] == "if_unread" and self._status is None:
+            self._schemas = schemas(self.client, model)
+        return State(connection, model, self._schemas)
+
+    def _find(self, connection: str) -> str | None:
+        """The id of the connection's schema model. A list may lag behind what was made."""
+        found = listed(self.client, connection)
+        for pause in LAGS if self._made_id else ():
+            if found:
+                break
+            self.client.budget.sleep(pause)
+            found = listed(self.client, connection, fresh=True)
+        self._unlisted = bool(self._made_id and not found)
+        return found[0]["id"] if found else self._made_id
 
     def plan(self, state: State) -> list[Change]:
         connection = state.connection or NEW
@@ -60,13 +80,18 @@ class SchemaModel(OfConnection):
             body = {"connectionId": connection, "modelKind": "SCHEMA"}
             made = {f"{self.label}: schema model": connection}
             changes.append(Change(Request("POST", MODELS, body), {}, made))
-        new = state.model is None or self._made
-        if self._status is None and self.params["refresh"] in ("always", *(["on_create"] if new else [])):
+        if self._status is None and self._wants_refresh(state):
             # A schema model has its connection's id.
-            path = f"{MODELS}/{state.model or connection}/refresh?hard_refresh=false"
+            path = f"{MODELS}/{state.model or connection}/refresh?{_query(self.params)}"
             what = f"{self.label}: schema"
             changes.append(Change(Request("POST", path), {what: "as read before"}, {what: "read anew"}))
         return changes
+
+    def _wants_refresh(self, state: State) -> bool:
+        when = self.params["refresh"]
+        if when in ("never", "always"):
+            return bool(when == "always")
+        return state.model is None or self._made or (when == "if_unread" and state.schemas == [])
 
     def apply(self, changes: Sequence[Change]) -> Iterator[Change]:
         for change in changes:
@@ -79,11 +104,16 @@ class SchemaModel(OfConnection):
     def _create(self, change: Change) -> None:
         self._made = True  # if only the answer is lost, it is still ours to refresh
         try:
-            self.send(change)
+            answer = self.send(change)
         except Refused as refused:
-            if change in self.plan(self.read()):
+            # Where somebody else was faster, a fresh read shows the model.
+            if self._was_refused or refused.detail["status"] not in (400, 409):
                 raise
-            raise self.moved(refused) from None  # somebody else was faster
+            self._was_refused = True
+            raise self.moved(refused) from None
+        model = answer.get("model")
+        if isinstance(model, dict) and isinstance(model.get("id"), str):
+            self._made_id = model["id"]
 
     def _refresh(self, request: Request) -> None:
         try:
@@ -100,12 +130,20 @@ class SchemaModel(OfConnection):
             self._wait()
             if self._status == "COMPLETED" and answer.get("modelId"):
                 self._refreshed = State(self._found_id, answer["modelId"])
+            # A new model is empty, so what is in it now has been read by this refresh.
+            model = self._made_id if self._status != "COMPLETED" else None
+            if self.params["refresh"] == "if_unread":
+                model = self._made_id or self._found_id
+            self._schemas = schemas(self.client, model) if model else None
 
     def _left_over(self, error: ConnectError) -> ConnectError:
         """The error, and what a later run would not do by itself: the model is not new any more then."""
         if not self._made:
             return error
-        todo = "The schema model is made, and not refreshed: set refresh: always for the next run."
+        todo = (
+            "The schema model is made, and not refreshed: set O(refresh=always) or O(refresh=if_unread) for the "
+            "next run."
+        )
         return type(error)(str(error), "", todo, **error.detail)
 
     def _wait(self) -> None:
@@ -119,6 +157,7 @@ class SchemaModel(OfConnection):
         pause, ask, line = FIRST, begin + FIRST, begin + LINE
         while self._job and self._status not in ("COMPLETED", "FAILED"):
             time.sleep(max(0.0, min(ask, line, end) - time.monotonic()))
+            self.before_write()  # whoever started this may be gone
             now = time.monotonic()
             if now >= line:
                 line += LINE
@@ -131,17 +170,27 @@ class SchemaModel(OfConnection):
                 raise self._ended(
                     NotConverged,
                     f"job {self._job} goes on after {self.params['wait_timeout']} s",
-                    "It may still succeed: look at the model in Omni. Raise wait_timeout, or set wait: false.",
+                    "It may still succeed: look at the model in Omni. Raise O(wait_timeout), or set O(wait=false).",
                 )
         if self._status == "FAILED":
+            what = f"job {self._job}" if self._job else "it"
             raise self._ended(
                 Refused,
-                f"job {self._job} failed, and Omni gives no reason",
-                "Most often Omni cannot log in to the database. Check the connection's host and port as they are "
-                "reached from Omni, that firewall and pg_hba.conf let Omni's addresses in, and the password; "
-                "omni_pg_access_info (the role's step verify) logs in as Omni does. Then refresh again with "
-                "refresh: always; on_create does not, since the model is there now.",
+                f"{what} failed, and Omni gives no reason",
+                f"{self._read_before()} Check the connection's host and port as they are reached from Omni, that "
+                "firewall and pg_hba.conf let Omni's addresses in, and the password; omni_pg_access_info (the role's "
+                "step verify) logs in as Omni does. Then refresh again with O(refresh=if_unread), or with "
+                "O(refresh=always); O(refresh=on_create) does not, since the model is there now.",
             )
+
+    def _read_before(self) -> str:
+        """Whether Omni ever read the database, where it tells."""
+        known = schemas(self.client, self._found_id) if self._found_id else None
+        if known:
+            return f"Omni has read the database before, and knows of {_some(known)}: what has changed since?"
+        if known == []:
+            return "Omni never read the database: the model has no schema."
+        return "Most often Omni cannot log in to the database."
 
     def _ended(
         self, kind: type[Refused] | type[NotConverged], said: str, todo: str
@@ -151,40 +200,68 @@ class SchemaModel(OfConnection):
 
     def result(self, state: State, done: Sequence[Change]) -> dict[str, Any]:
         warnings = []
-        if self._status and self.params["wait"] and self._status != "COMPLETED":
+        if self._status and self.params["wait"] and self._status != "COMPLETED" and not self._schemas:
             warnings.append(
                 f"Omni named no job for the refresh of {self.label}, so whether it succeeded is not known."
+            )
+        if self._status == "COMPLETED" and self._schemas == []:
+            warnings.append(
+                f"Omni has refreshed the schema model of {self.label}, and it has no schema: none that the connection "
+                "includes has anything that its role may read."
+            )
+        if self._unlisted:
+            warnings.append(
+                f"Omni answered that it made the model of {self.label}, and does not list it yet."
             )
         return {
             **super().result(state, done),
             "model_id": state.model,
             "job_id": self._job,
             "job_status": self._status,
+            "schemas": self._schemas,
             "warnings": warnings,
         }
 
 
-def listed(client: Client, connection_id: str) -> list[dict[str, Any]]:
-    """The live schema models of a connection, as the run knows them: there is one, or none."""
-    return client.lists.find(
-        "models",
-        "connectionId",
-        connection_id,
-        lambda: _asked(client, {"connectionId": connection_id}),
-        lambda: _asked(client, {"pageSize": "100"}),
+def check(params: Mapping[str, Any]) -> None:
+    """Refuse what no refresh could be asked for with.
+
+    :raises InvalidInput: saying which option, and why.
+    """
+    if not 1 <= params["wait_timeout"] <= 2_000_000:
+        raise InvalidInput(
+            "Reading O(wait_timeout)",
+            f"{params['wait_timeout']} is out of range",
+            "Choose from 1 to 2000000.",
+        )
+    for option in ("schemas", "tables"):
+        names = params.get(option) or ()
+        if names and params.get("hard_refresh"):
+            raise InvalidInput(
+                f"Reading O({option})",
+                "a hard refresh is one of the whole model",
+                f"Leave out O({option}), or O(hard_refresh).",
+            )
+        wrong = [name for name in names if not name.strip() or "," in name]
+        if wrong:
+            raise InvalidInput(
+                f"Reading O({option})",
+                f"{wrong[0]!r} is empty, or has a comma, by which Omni separates names",
+                "Correct it, or refresh the whole model.",
+            )
+
+
+def _query(params: Mapping[str, Any]) -> str:
+    """The query of a refresh. Without hard_refresh, Omni would make it a hard one."""
+    lists = {option: ",".join(params[option]) for option in ("schemas", "tables") if params.get(option)}
+    return urlencode(
+        {"hard_refresh": str(bool(params.get("hard_refresh"))).lower(), **lists}, safe=",*", quote_via=quote
     )
 
 
-def _asked(client: Client, query: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The live schema models that Omni has, page after page."""
-    found: list[dict[str, Any]] = []
-    cursor: Mapping[str, str] | None = {}
-    while cursor is not None:
-        answer = client.get(MODELS, {"modelKind": "SCHEMA", **query, **cursor})
-        found += records(client, MODELS, answer, "records", "id", "connectionId")
-        after = (answer.get("pageInfo") or {}).get("nextCursor")
-        cursor = {"cursor": str(after)} if after else None
-    return [one for one in found if one.get("modelKind") == "SCHEMA" and not one.get("deletedAt")]
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"the schema{'s' * (len(names) > 1)} {', '.join(names[:3])}{more}"
 
 
 def _status(answer: Mapping[str, Any]) -> str:
@@ -197,7 +274,14 @@ DEFINITION = Definition(
     build=SchemaModel,
     options={
         **TARGET,
-        "refresh": {"type": "str", "default": "on_create", "choices": ["never", "on_create", "always"]},
+        "refresh": {
+            "type": "str",
+            "default": "on_create",
+            "choices": ["never", "on_create", "if_unread", "always"],
+        },
+        "hard_refresh": {"type": "bool", "default": False},
+        "schemas": {"type": "list", "elements": "str"},
+        "tables": {"type": "list", "elements": "str"},
         "wait": {"type": "bool", "default": True},
         "wait_timeout": {"type": "int", "default": 600},
     },

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.omni_analytics.connect.plugins.module_utils import _converge
+from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import find_model, time_budget
 from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import schema_model as module
-from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import time_budget
 from tests.helpers.perform import perform
 from tests.sandbox.fake_omni import FakeOmni
 
@@ -78,9 +78,13 @@ def refresh(id: str) -> str:
         ((ID, "m"), "on_create", []),
         ((ID, "m"), "never", []),
         ((ID, "m"), "always", [refresh("m")]),
+        ((None, None), "if_unread", [CREATE, refresh("<new id>")]),
+        ((ID, "m", []), "if_unread", [refresh("m")]),
+        ((ID, "m", ["public"]), "if_unread", []),
+        ((ID, "m", None), "if_unread", []),
     ],
 )
-def test_the_plan(state: tuple[str | None, str | None], option: str, requests: list[str]) -> None:
+def test_the_plan(state: tuple[Any, ...], option: str, requests: list[str]) -> None:
     changes = module.SchemaModel(params(refresh=option)).plan(module.State(*state))
     assert [f"{change.payload.method} {change.payload.path}" for change in changes] == requests
     for change in changes:
@@ -278,8 +282,154 @@ def test_the_model_is_gone_when_it_is_refreshed(omni, monkeypatch):
     assert (result["job_status"], result["requests"][0]) == ("COMPLETED", CREATE)
 
 
-@pytest.mark.parametrize("answer", ["{}", '{"records": {}}', '{"records": [{"name": "x"}]}'])
+@pytest.mark.parametrize("answer", ["{}", '{"records": {}}'])
 def test_an_answer_of_another_shape_is_an_error(omni, answer):
     omni.respond_next(200, f'{{"connections": [{{"id": "{ID}", "name": "sales"}}]}}')
     omni.respond_next(200, answer)
     assert run(omni)["error"]["kind"] == "unreachable"
+
+
+@pytest.mark.parametrize(
+    ("given", "query"),
+    [
+        ({}, {"hard_refresh": "false"}),
+        ({"hard_refresh": True}, {"hard_refresh": "true"}),
+        ({"schemas": ["public", "with blank"]}, {"hard_refresh": "false", "schemas": "public,with blank"}),
+        (
+            {"tables": ["public.orders", "a&b=c"]},
+            {"hard_refresh": "false", "tables": "public.orders,a&b=c"},
+        ),
+    ],
+)
+def test_what_a_refresh_is_to_read(omni, given, query):
+    omni.add_connection("sales")
+    run(omni, refresh="never")
+    assert run(omni, refresh="always", **given)["job_status"] == "COMPLETED"
+    assert omni.writes()[-1]["query"] == query
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"hard_refresh": True, "schemas": ["public"]}, "Leave out schemas, or hard_refresh."),
+        ({"hard_refresh": True, "tables": ["t"]}, "Leave out tables, or hard_refresh."),
+        ({"schemas": ["a,b"]}, "'a,b' is empty, or has a comma"),
+        ({"tables": [" "]}, "Reading tables: ' ' is empty"),
+        ({"wait_timeout": 10**10}, "Reading wait_timeout: 10000000000 is out of range"),
+    ],
+)
+def test_a_refresh_that_cannot_be_meant(omni, given, words):
+    result = run(omni, **given)
+    assert words in result["msg"]
+    assert result["error"] == {"kind": "invalid_input"}
+
+
+def test_a_model_that_was_never_read_is_refreshed_where_omni_tells(omni):
+    omni.add_connection("sales")
+    omni.reachable = False
+    assert "Omni never read the database" in run(omni)["msg"]
+    assert run(omni)["changed"] is False
+    omni.reachable = True
+    read = run(omni, refresh="if_unread")
+    assert (read["job_status"], read["schemas"]) == ("COMPLETED", ["public"])
+    assert run(omni, refresh="if_unread")["changed"] is False
+    omni.reachable = False
+    failed = run(omni, refresh="always")
+    assert "Omni has read the database before, and knows of the schema public" in failed["msg"]
+
+
+def test_a_refresh_that_finds_nothing_is_told(omni, monkeypatch):
+    omni.add_connection("sales")
+    monkeypatch.setattr(omni.instance, "models_schemas", lambda _call: (200, {"schemas": []}))
+    (warning,) = run(omni, refresh="if_unread")["warnings"]
+    assert "it has no schema" in warning
+
+
+def test_an_instance_that_does_not_tell_what_a_model_knows(omni):
+    omni.add_connection("sales")
+    omni.fault("GET", "*/schemas", times=99, kind="status 404")
+    assert run(omni, refresh="if_unread")["job_status"] == "COMPLETED"
+    assert run(omni, refresh="if_unread")["changed"] is False
+    omni.reachable = False
+    assert "Most often Omni cannot log in" in run(omni, refresh="always")["msg"]
+
+
+def test_a_run_with_nothing_to_do_asks_for_two_lists(omni):
+    omni.add_connection("sales")
+    run(omni)
+    before = len(omni.requests)
+    assert run(omni)["changed"] is False
+    assert [one["path"] for one in omni.requests[before:]] == ["/api/v1/connections", MODELS]
+
+
+@pytest.mark.parametrize("given", [{"wait": False}, {"refresh": "never"}, {}])
+@pytest.mark.parametrize("late", [2, 99])
+def test_a_list_that_lags_behind_the_new_model(omni, monkeypatch, given, late):
+    omni.add_connection("sales")
+    real, asked = omni.instance.models_list, []
+
+    def lagging(call: Any) -> Any:
+        status, answer = real(call)
+        asked.append(len(omni.instance.models))
+        return status, answer if sum(asked) > late else {**answer, "records": []}
+
+    monkeypatch.setattr(omni.instance, "models_list", lagging)
+    result = run(omni, **given)
+    assert result["changed"], result
+    assert result["model_id"] == result["connection_id"]
+    assert len(omni.instance.models) == 1
+    unlisted = late == 99 and given != {}
+    assert bool(result.get("warnings")) == unlisted
+
+
+def paged(omni: FakeOmni, *answers: dict[str, Any]) -> None:
+    for answer in ({"connections": omni.connections}, *answers):
+        omni.respond_next(200, json.dumps(answer))
+
+
+def model(id: str) -> dict[str, Any]:
+    return {"id": id, "connectionId": id, "modelKind": "SCHEMA"}
+
+
+def test_a_last_page_may_have_a_cursor_and_a_cursor_may_repeat(omni):
+    id = omni.add_connection("sales")
+    last = {"hasNextPage": False, "nextCursor": "again"}
+    paged(omni, {"records": [model(id)], "pageInfo": last})
+    assert run(omni)["changed"] is False
+    circle = [{"hasNextPage": True, "nextCursor": cursor} for cursor in ("a", "b", "a")]
+    paged(
+        omni,
+        *(
+            {"records": [model(one)], "pageInfo": page}
+            for one, page in zip(("x", "y", id), circle, strict=True)
+        ),
+    )
+    assert run(omni)["changed"] is False
+    assert len(omni.requests) == 6
+
+
+def test_pages_without_an_end_are_an_error(omni, monkeypatch):
+    id = omni.add_connection("sales")
+    monkeypatch.setattr(find_model, "PAGES", 3)
+    pages = [{"records": [], "pageInfo": {"nextCursor": str(number)}} for number in range(9)]
+    paged(omni, *pages)
+    result = run(omni)
+    assert result["error"]["kind"] == "unreachable"
+    assert "after 3 pages there are still more" in result["msg"]
+    assert len(omni.requests) == 4
+    assert id
+
+
+@pytest.mark.parametrize("foreign", [{"id": "x", "connectionId": None}, {"name": "x"}, None, "x"])
+def test_a_model_that_is_not_ours_and_not_understood_is_skipped(omni, foreign):
+    id = omni.add_connection("sales")
+    paged(omni, {"records": [foreign, model(id)], "pageInfo": None})
+    assert run(omni)["changed"] is False
+
+
+def test_a_refusal_that_stays_is_told(omni):
+    omni.add_connection("sales")
+    omni.fault("POST", MODELS, times=99, kind="status 400")
+    result = run(omni)
+    assert result["error"] == {"kind": "refused", "status": 400}
+    assert len(omni.writes()) == 2

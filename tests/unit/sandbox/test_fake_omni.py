@@ -142,6 +142,7 @@ def test_every_route_keeps_to_the_shapes_and_gives_no_setting_away(omni: FakeOmn
     assert call("PATCH", path, {"baseRole": "QUERIER"})[0] == 200
 
     assert call.refreshed_model(id) == "COMPLETED"
+    assert call("GET", f"{MODELS}/{id}/schemas") == (200, {"schemas": ["public"]})
     assert call("POST", MODELS, {"connectionId": id, "modelKind": "SHARED", "modelName": "m"})[0] == 200
     status, answer = call("GET", MODELS, query={"connectionId": id, "modelKind": "SCHEMA"})
     assert [(model["id"], model["name"]) for model in answer["records"]] == [(id, "sales")]
