@@ -13,6 +13,8 @@ description:
     its form.
   - The connection is found by its exact name among those that are not in Omni's trash. Where several have that name,
     the task fails and lists their ids, and O(connection_id) chooses.
+  - Names are no keys in Omni. So after a connection is created, its name is looked for once more; where another run
+    has created one of the name meanwhile, the one that Omni made first stays, and the other is taken back.
   - Omni's API can change O(password) and O(base_role) of a connection, and nothing else. What happens where another
     setting differs is for O(on_immutable_change) to say. By default the task fails, and names what differs.
   - Omni's API shows little of a connection. With O(record_path), a file beside the inventory keeps what was last set,
@@ -73,9 +75,10 @@ options:
   default_schema:
     description:
       - Default schema. It has to be among O(include_schemas), where there are any.
+      - Left out, it is C(public) where O(include_schemas) has or matches that, else the first plain name there. Where
+        there are only other wildcards, it has to be given.
       - Omni may keep it to itself; it is then listed in RV(unverifiable) and not compared.
     type: str
-    default: public
   include_schemas:
     description:
       - Include schemas, as names or with C(*) for any run of characters.
@@ -83,6 +86,12 @@ options:
     type: list
     elements: str
     default: []
+  offloaded_schemas:
+    description:
+      - Offloaded schemas, by their names. Omni tells upper and lower case apart in them.
+      - Left out, there are none.
+    type: list
+    elements: str
   scratch_schema:
     description:
       - Schema for Table Uploads, which is that of M(omni_analytics.connect.omni_upload_schema). It cannot be among
@@ -111,6 +120,21 @@ options:
       - Left out, Omni uses its own, which its documentation gives as 900.
     type: int
     aliases: [query_timeout]
+  infer_relationships_from_foreign_keys:
+    description:
+      - Whether Omni takes foreign keys of the database for relationships of the model.
+      - Left out, Omni's own default holds, which the description of its API gives as V(false).
+    type: bool
+  infer_relationships_from_column_names:
+    description:
+      - Whether Omni infers relationships from names of columns.
+      - Left out, Omni's own default holds, which the description of its API gives as V(true).
+    type: bool
+  always_scope_view_names:
+    description:
+      - Whether the names of views in the model always have their schema in them.
+      - Left out, Omni's own default holds, which the description of its API gives as V(false) for Postgres.
+    type: bool
   base_role:
     description:
       - The role that every user of the organization has on the connection, such as V(NO_ACCESS), V(VIEWER),
@@ -121,7 +145,8 @@ options:
   on_immutable_change:
     description:
       - What to do about a setting that differs and that Omni's API cannot change. RV(differences) lists them. It
-        differs if Omni shows it with another value, or if it is in the record of O(record_path) with another value.
+        differs if Omni shows it with another value, or if it is in the record of O(record_path) with another value. One
+        that the record has, and that is left out here now, differs too.
       - V(fail) fails the task before anything is changed.
       - V(warn) leaves the setting as it is, with a warning in every run.
       - V(accept) says that somebody has set it in Omni by hand. All settings of the task go into the record, nothing is
@@ -130,8 +155,11 @@ options:
       - V(replace) makes a new connection, with a schema model, the refresh schedules and the environments of
         the old one, and then deletes the old one. B(The models and dashboards of the old one go to Omni's trash with
         it.) The new one has another id, which RV(connection_id) tells, and RV(replaced) the old id. Needs
-        O(password). Where the instance does not list environments and there may be some, the task fails instead.
-        With O(record_path), a replacement that was cut off is finished by the next run.
+        O(password). Where the instance does not list environments and there may be some, or cannot delete a connection
+        through its API, the task fails before it changes anything. Disabled schedules, environments of branches, and
+        switches that the API shows and cannot set are not carried over, and a warning names them. With O(record_path),
+        a replacement that was cut off at any point is finished by the next run. Without, the next run may find two
+        connections of the name, and fails with their ids.
     type: str
     default: fail
     choices: [fail, warn, accept, replace]
@@ -142,15 +170,18 @@ options:
       - A record is a YAML file, one for each connection, with the settings that were last sent, or accepted, and is
         meant to be committed beside the inventory. It is written only when one of these changes, and never in
         check mode.
-      - Where it is missing, or cannot be read, the settings are RV(unverifiable). Where it cannot be written, the task
-        returns it as RV(record).
+      - Where it is missing, or cannot be read, the settings are RV(unverifiable), and a warning says so. Where it
+        cannot be written, the task returns it as RV(record).
+      - Omni may answer that it made a connection, and not show it for a while. The record says so, and no later run
+        makes a second one.
       - A connection that was made without a record gets one with V(accept) as O(on_immutable_change), or, for its
         password alone, when that is sent.
     type: path
   record_password:
     description:
       - Whether the record has a digest (scrypt, with a salt of its own) of the password, which tells whether another
-        password is the same one.
+        password is the same one. Where the Python that runs the module has no scrypt to use, as in FIPS mode, the
+        record is written without it, and a warning says so.
     type: bool
     default: true
   state:
@@ -221,7 +252,7 @@ EXAMPLES = r"""
 RETURN = r"""
 connection_id:
   description: Id of the connection; null in check mode before it is created, and where there is none to delete.
-  returned: success
+  returned: success, and on failure after it was created
   type: str
   sample: 3f2b8c1e-9d4a-4c55-8a3e-0f5f3c1f7b21
 name:
@@ -270,7 +301,9 @@ unverifiable:
   elements: str
   sample: [host, port, username, password]
 differences:
-  description: For each option that differs and that Omni's API cannot change, what it C(is) and what is C(wanted).
+  description:
+    - For each option that differs and that Omni's API cannot change, what it C(is) and what is C(wanted). That is null
+      where the record has a value, and none is given any more.
   returned: success, with O(state=present)
   type: dict
   sample: {host: {is: db1.example.com, wanted: db2.example.com}}

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 import uuid
 from collections.abc import Callable
 from copy import deepcopy
@@ -62,8 +63,9 @@ class OmniInstance:
         self.schedules: dict[str, Record] = {}
         self.environments: dict[str, Record] = {}
         self.jobs: dict[str, Record] = {}
-        # How often each new connection is still not found.
+        # How often each new connection is still not found, and until when it is not shown.
         self._lags: dict[str, int] = {}
+        self._shown_at: dict[str, float] = {}
 
     def add_connection(self, name: str, password: str | None = None, **fields: Any) -> str:
         """Store a connection, its settings named as in the API, and return its id."""
@@ -100,7 +102,8 @@ class OmniInstance:
         found = [
             record
             for record in self.connections.values()
-            if (query.get("includeDeleted") == "true" or not record["deletedAt"])
+            if self._is_shown(record["id"])
+            and (query.get("includeDeleted") == "true" or not record["deletedAt"])
             and (not dialects or record["dialect"] in dialects)
             and all(query.get(key, "").lower() in (record[key] or "").lower() for key in ("name", "database"))
         ]
@@ -121,12 +124,18 @@ class OmniInstance:
             raise Refusal(status, "A connection with this name already exists")
         id = self.add_connection(name, fields.pop("passwordUnencrypted"), **fields)
         self._lags[id] = self.quirks.get_lag
+        self._shown_at[id] = time.monotonic() + self.quirks.list_lag
         return 201, {"success": True, "data": id}
+
+    def _is_shown(self, id: str) -> bool:
+        return self._shown_at.get(id, 0.0) <= time.monotonic()
 
     def connections_get(self, call: Call) -> Answer:
         id = call.path["id"]
         if self._lags.get(id):
             self._lags[id] -= 1
+            raise Refusal(404, NO_CONNECTION)
+        if not self._is_shown(id):
             raise Refusal(404, NO_CONNECTION)
         record = _found(self.connections, id, NO_CONNECTION, archived=self.quirks.archived_get == 200)
         return 200, {"connection": self._readable(record)}
@@ -188,6 +197,8 @@ class OmniInstance:
             shown[omni_api.OLD_ATTRIBUTE_NAME] = shown.pop(omni_api.ATTRIBUTE_NAME)
         if self.quirks.drop_default_schema:
             shown["defaultSchema"] = None
+        if not self.quirks.stamps:
+            del shown["createdAt"], shown["updatedAt"]
         if self.quirks.role_alias and shown["baseRole"] == SPEC_ROLE:
             shown["baseRole"] = DOCS_ROLE
         return shown

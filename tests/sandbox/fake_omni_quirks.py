@@ -39,6 +39,10 @@ class Quirks:
     fail_after_commit: Literal[0, 502, "drop"] = 0
     # How often a new connection's id is answered with 404 before it is found.
     get_lag: int = 0
+    # For how many seconds a new connection is in no list, and is not found by its id.
+    list_lag: float = 0.0
+    # Whether connections show when they were made and changed.
+    stamps: bool = True
     # Whether the default schema reads as null, whatever it is.
     drop_default_schema: bool = False
     # Whether RESTRICTED_QUERIER reads as QUERY_TOPICS, its other name.

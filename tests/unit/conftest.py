@@ -10,7 +10,9 @@ from types import SimpleNamespace
 import pytest
 
 from ansible_collections.omni_analytics.connect.plugins.module_utils import _converge
-from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import connection, time_budget
+from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import (
+    time_budget,
+)
 from tests.sandbox.fake_omni import FakeOmni
 
 
@@ -24,7 +26,7 @@ def running() -> Iterator[FakeOmni]:
 def omni(running: FakeOmni, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOmni]:
     """An empty fake Omni that nobody waits for."""
     running.reset()
-    for waiting in (time_budget, connection, _converge):
+    for waiting in (time_budget, _converge):
         monkeypatch.setattr(waiting, "time", SimpleNamespace(sleep=lambda _seconds: None))
     yield running
     assert running.violations == []

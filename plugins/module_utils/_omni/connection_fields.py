@@ -2,155 +2,169 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The settings of a connection that Omni's API does not change: which they are, and whether they can be meant."""
+"""The fields of Omni's form for a connection, each declared once. The options of the module, the request that
+creates a connection, what is compared and what is recorded all come from here.
+"""
 
 from __future__ import annotations
 
-import ipaddress
 import re
-import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-try:
-    from zoneinfo import ZoneInfo
-except ImportError:  # Python 3.8
-    ZoneInfo = None  # type: ignore[assignment, misc]
-
-from .. import _schema_patterns as _schemas
 from .._errors import InvalidInput
-
-#: As options of the module. Each is a field of the API too.
-SETTINGS = (
-    "host",
-    "port",
-    "database",
-    "username",
-    "default_schema",
-    "include_schemas",
-    "scratch_schema",
-    "system_timezone",
-    "query_timezone",
-    "allows_user_specific_timezones",
-    "query_timeout_seconds",
+from .connection_checks import (
+    check_host,
+    check_query_timezone,
+    check_schemas,
+    check_secret,
+    check_text,
+    check_texts,
+    check_timezone,
+    default_schema,
+    within,
 )
 
-LOCAL_NAME = re.compile(r"(.*\.)?localhost6?(\.localdomain6?)?\.?", re.IGNORECASE)
-ZONE = re.compile(r"[A-Za-z][\w+-]*(/[\w+-]+)*", re.ASCII)
+TEXT = {"type": "str"}
+FLAG = {"type": "bool"}
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field.
+
+    :param option: its name as an option of the module.
+    :param spec: the option, as in an argument spec.
+    :param check: raises InvalidInput for a value (and an option's name) that cannot be meant.
+    :param api: its name in Omni's API, where that is not the option in camel case.
+    :param required: a connection cannot be without it.
+    :param mutable: whether Omni's API can change it.
+    :param shown: whether Omni's API shows it.
+    """
+
+    option: str
+    spec: Mapping[str, Any]
+    check: Callable[[Any, str], None] | None = None
+    api: str = ""
+    required: bool = False
+    mutable: bool = False
+    shown: bool = False
+
+    @property
+    def api_name(self) -> str:
+        """Its name in Omni's API."""
+        return self.api or re.sub(r"_([a-z])", lambda found: found[1].upper(), self.option)
+
+
+FIELDS = (
+    Field("name", TEXT, check_text, shown=True),
+    Field("host", TEXT, check_host, required=True),
+    Field("port", {"type": "int", "default": 5432}, within(1, 65535)),
+    Field("database", TEXT, check_text, required=True, shown=True),
+    Field("username", {"type": "str", "default": "omni"}, check_text, required=True),
+    Field("default_schema", TEXT, check_text, shown=True),
+    Field("include_schemas", {"type": "list", "elements": "str", "default": []}, check_texts),
+    Field("offloaded_schemas", {"type": "list", "elements": "str"}, check_texts),
+    Field("scratch_schema", {"type": "str", "aliases": ["upload_schema"]}, check_text),
+    Field(
+        "system_timezone",
+        {"type": "str", "default": "UTC", "aliases": ["database_timezone"]},
+        check_timezone,
+    ),
+    Field("query_timezone", {"type": "str", "default": "NONE"}, check_query_timezone),
+    Field("allows_user_specific_timezones", {"type": "bool", "default": False}),
+    Field("query_timeout_seconds", {"type": "int", "aliases": ["query_timeout"]}, within(1, 3600)),
+    Field("infer_relationships_from_foreign_keys", FLAG),
+    Field("infer_relationships_from_column_names", FLAG),
+    Field("always_scope_view_names", FLAG),
+    Field("base_role", TEXT, check_text, mutable=True, shown=True),
+    Field("password", {"type": "str", "no_log": True}, check_secret, api="passwordUnencrypted", mutable=True),
+)
+
+BY_OPTION = {field.option: field for field in FIELDS}
+OPTIONS = {field.option: field.spec for field in FIELDS}
+#: Those that a connection is found by, or that Omni's API can change, are no settings; all else is.
+SETTINGS = {field.option: field for field in FIELDS if field.option != "name" and not field.mutable}
+
+
+def check(params: Mapping[str, Any]) -> None:
+    """Refuse values of fields that Omni, or the database behind it, could not use.
+
+    :raises InvalidInput: names the option.
+    """
+    for field in FIELDS:
+        value = params[field.option]
+        if field.required and not value:
+            raise InvalidInput(f"Reading O({field.option})", "it is missing", "A connection needs one.")
+        if value is not None and field.check:
+            field.check(value, field.option)
+    include = params["include_schemas"]
+    default = params["default_schema"] or default_schema(include)
+    check_schemas(include, default, params["scratch_schema"])
 
 
 def wanted(params: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that have a value. No include list, or one with * in it, is every schema: ["*"]."""
     include = params["include_schemas"]
-    values = {**params, "include_schemas": ["*"] if not include or "*" in include else include}
+    values = {
+        **params,
+        "default_schema": params["default_schema"] or default_schema(include),
+        "include_schemas": ["*"] if not include or "*" in include else include,
+    }
     return {option: values[option] for option in SETTINGS if values[option] is not None}
+
+
+def body(values: Mapping[str, Any]) -> dict[str, Any]:
+    """``values`` of fields as the API takes them when a connection is created."""
+    sent = {
+        field.api_name: values[field.option]
+        for field in FIELDS
+        if field.option in values and (field.option, values[field.option]) != ("include_schemas", ["*"])
+    }
+    return {name: ",".join(value) if isinstance(value, list) else value for name, value in sent.items()}
+
+
+def shown(connection: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that the API shows of ``connection``, by option. It may keep the default schema to itself."""
+    values = {option: connection[field.api_name] for option, field in SETTINGS.items() if field.shown}
+    return {
+        option: value for option, value in values.items() if option != "default_schema" or value is not None
+    }
+
+
+def as_it_is(
+    params: Mapping[str, Any], connection: Mapping[str, Any], recorded: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The settings of ``connection`` that are known. What Omni shows counts before what is ``recorded``; and
+    what somebody mistyped in the record is not known."""
+    want = wanted(params)
+    fitting = {
+        option: value
+        for option, value in recorded.items()
+        if option in SETTINGS and (option not in want or type(value) in (type(want[option]), type(None)))
+    }
+    return {**fitting, **shown(connection)}
+
+
+def differences(
+    params: Mapping[str, Any], connection: Mapping[str, Any], recorded: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """The settings that are not as wanted, so far as Omni or the record tells. Wanted None: it is set, and
+    nothing is given for it any more."""
+    want = wanted(params)
+    known = as_it_is(params, connection, recorded)
+    return {
+        option: {"is": known[option], "wanted": want.get(option)}
+        for option in SETTINGS
+        if option in known and not same(known[option], want.get(option))
+    }
 
 
 def same(one: Any, other: Any) -> bool:
     """Whether two values of a setting mean the same; the order of schemas means nothing."""
-    return _normal(one) == _normal(other)
+    return bool(_normal(one) == _normal(other))
 
 
 def _normal(value: Any) -> Any:
     return sorted(set(map(str, value))) if isinstance(value, list) else value
-
-
-def check(params: Mapping[str, Any]) -> None:
-    """Refuse settings of a connection that Omni, or the database behind it, could not use.
-
-    :raises InvalidInput: names the option.
-    """
-    for option in ("host", "database", "username"):
-        if not params[option]:
-            raise InvalidInput(f"Reading {option}", "it is missing", "A connection needs one.")
-    for option in ("password", "default_schema", "scratch_schema", "base_role"):
-        if params[option] == "":
-            raise InvalidInput(f"Reading {option}", "it is empty", "Leave it out, or give it a value.")
-    check_host(params["host"])
-    for option, most in (("port", 65535), ("query_timeout_seconds", 3600)):
-        if params[option] is not None and not 1 <= params[option] <= most:
-            raise InvalidInput(
-                f"Reading {option}", f"{params[option]} is out of range", f"Give it from 1 to {most}."
-            )
-    check_timezone(params["system_timezone"], "system_timezone")
-    if params["query_timezone"] != "NONE":
-        check_timezone(params["query_timezone"], "query_timezone", " or NONE")
-    check_schemas(params["include_schemas"], params["default_schema"], params["scratch_schema"])
-
-
-def check_host(host: str) -> None:
-    """Refuse an address that Omni could not reach, or that is none.
-
-    :raises InvalidInput: says which of the two.
-    """
-    if re.search(r"[\s,/@\[\]\\]", host) or re.fullmatch(r"[^:]*:\d*", host):
-        raise InvalidInput(
-            "Reading host",
-            "it is no host name or IP address",
-            "Give the one host; its port belongs into port.",
-        )
-    address = _address(host)
-    if LOCAL_NAME.fullmatch(host) or (address and (address.is_loopback or address.is_unspecified)):
-        raise InvalidInput(
-            "Reading host",
-            f"{host} is this machine, and Omni connects from elsewhere",
-            "Set host to the address at which Omni reaches the database.",
-        )
-
-
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The IP address that ``host`` is, in whatever spelling (127.1 is one), or None for a name."""
-    try:
-        return ipaddress.IPv4Address(socket.inet_aton(host))
-    except OSError:
-        pass
-    try:
-        address = ipaddress.IPv6Address(host)
-    except ValueError:
-        return None
-    return address.ipv4_mapped or address
-
-
-def check_timezone(name: str, option: str, other: str = "") -> None:
-    """Refuse what is no IANA time zone; where there is no database of them, what does not look like one.
-
-    :raises InvalidInput: quotes the name.
-    """
-    if name == "NONE" or not ZONE.fullmatch(name) or (_known_zone("UTC") and not _known_zone(name)):
-        raise InvalidInput(
-            f"Reading {option}",
-            f"{name!r} is no time zone",
-            f"Give an IANA name{other}, such as Europe/Berlin.",
-        )
-
-
-def _known_zone(name: str) -> bool:
-    try:
-        return ZoneInfo is not None and bool(ZoneInfo(name))
-    except (ValueError, OSError, LookupError):
-        return False
-
-
-def check_schemas(include: Sequence[str], default: str, upload: str | None) -> None:
-    """Refuse schemas that contradict each other.
-
-    :raises InvalidInput: names the option.
-    """
-    commas = [name for name in include if "," in name]
-    if commas:
-        raise InvalidInput(
-            "Reading include_schemas",
-            f"{commas[0]!r} has a comma, which in Omni separates two schemas",
-            "Leave it out: Omni cannot include a schema of that name.",
-        )
-    if include:
-        included = _schemas.modelled(include, "include_schemas")
-        if default not in included:
-            raise InvalidInput(
-                "Reading default_schema",
-                f"{default} is not among include_schemas ({', '.join(include)})",
-                "Add it there, or choose another default_schema.",
-            )
-    if upload is not None:
-        for option, names in (("include_schemas", include), ("default_schema", [default])):
-            _schemas.SchemaPatterns(names, option).refuse_upload_schema(upload)

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import base64
+import glob
 import hashlib
 import hmac
 import os
@@ -44,23 +45,28 @@ class Record:
     """
 
     def __init__(self, folder: str, about: Mapping[str, str]) -> None:
-        name = re.sub(r"[^\w-]+", "_", about["name"])[:60]
-        self.path = os.path.join(folder, f"{name}.{about['id'][:8]}.yml")
+        self.path = os.path.join(folder, f"{_file_name(about['name'])}.{about['id'][:8]}.yml")
         self.about = {"format": FORMAT, **about}
         self.settings: dict[str, Any] = {}
         self.password: str | None = None
-        #: id of the connection that is to replace this one, and the values that it has to serve, by the base
-        #: connections that this one may be no environment of any more
+        #: whether Omni answered that it made the connection, and has not shown it since
+        self.unseen = False
+        #: while it is being replaced: the ids of the connections of its name that were there before, the id of
+        #: the one that replaces it, and the values that that one has to serve, by base connection
+        self.beside: list[str] | None = None
         self.successor: str | None = None
         self.serves: dict[str, list[str]] = {}
-        #: why the file could not be read, or was not written
-        self.unread = self.unwritten = ""
+        #: its environments, where Omni does not list them: their ids and values, by the connection's id
+        self.environments: dict[str, dict[str, Any]] = {}
+        #: whether there was a file
+        self.found = False
+        #: why the file could not be read, or was not written, or lacks a digest of the password
+        self.unread = self.unwritten = self.undigested = ""
         self._load()
 
     def _load(self) -> None:
         try:
-            with open(self.path, encoding="utf-8") as file:
-                found = yaml.safe_load(file)
+            found = _read(self.path)
         except (FileNotFoundError, NotADirectoryError):
             return
         except (OSError, ValueError, yaml.YAMLError) as error:
@@ -77,21 +83,25 @@ class Record:
         if (written_by, found.get("id")) != (FORMAT, self.about["id"]):
             self.unread = f"it is no record of connection {self.about['id']}"
             return
-        if isinstance(found.get("settings"), dict):
-            self.settings = found["settings"]
-        if isinstance(found.get("successor"), str):
-            self.successor = found["successor"]
-            self.serves = found["serves"] if isinstance(found.get("serves"), dict) else {}
-        if isinstance(found.get("password"), str):
-            self.password = found["password"]
+        self.found = True
+        self.unseen = found.get("unseen") is True
+        for name, kind in (
+            ("settings", dict),
+            ("password", str),
+            ("beside", list),
+            ("successor", str),
+            ("serves", dict),
+            ("environments", dict),
+        ):
+            if isinstance(found.get(name), kind):
+                setattr(self, name, found[name])
 
     def text(self) -> str:
         """The record as its file has it."""
         record = {**self.about, "settings": self.settings}
-        if self.password:
-            record["password"] = self.password
-        if self.successor:
-            record.update(successor=self.successor, serves=self.serves)
+        for name in ("password", "unseen", "beside", "successor", "serves", "environments"):
+            if getattr(self, name) or (name == "beside" and self.beside is not None):
+                record[name] = getattr(self, name)
         return HEAD + yaml.safe_dump(record, sort_keys=False, allow_unicode=True, width=1000)
 
     def save(self) -> bool:
@@ -111,11 +121,13 @@ class Record:
         except (OSError, UnicodeError) as error:
             self.unwritten = str(error)
             return False
+        self.found = True
         self.unread = self.unwritten = ""
         return True
 
     def remove(self) -> None:
         """Delete the file, since its connection is no more."""
+        self.found = False
         try:
             os.unlink(self.path)
         except (FileNotFoundError, NotADirectoryError):
@@ -125,17 +137,54 @@ class Record:
 
     def set_password(self, password: str | None) -> None:
         """Note the password that Omni has; None where that is unknown."""
-        self.password = None if password is None else digest(password, secrets.token_bytes(16))
+        self.password = None
+        if password is not None:
+            try:
+                self.password = digest(password, secrets.token_bytes(16))
+            except (AttributeError, ValueError) as error:
+                self.undigested = str(error)
 
     def fits(self, password: str) -> bool | None:
         """Whether that is the password which was set last; None where the record does not tell."""
         found = re.fullmatch(r"scrypt:16384:8:1:([\w+/]{22}==):[\w+/]{43}=", self.password or "", re.ASCII)
         if found is None:
             return None
-        return hmac.compare_digest(found[0], digest(password, base64.b64decode(found[1])))
+        try:
+            return hmac.compare_digest(found[0], digest(password, base64.b64decode(found[1])))
+        except (AttributeError, ValueError) as error:
+            self.undigested = str(error)
+            return None
+
+
+def unseen(folder: str, name: str, instance: str) -> tuple[str, str] | None:
+    """The path of a record, and the id in it, of a connection of that name that Omni made and has not shown
+    since; None where there is none."""
+    for path in sorted(
+        glob.glob(os.path.join(glob.escape(folder), f"{glob.escape(_file_name(name))}.*.yml"))
+    ):
+        with suppress(OSError, ValueError, yaml.YAMLError):
+            found = _read(path)
+            found = found if isinstance(found, dict) else {}
+            if (found.get("unseen"), found.get("name"), found.get("instance")) == (True, name, instance):
+                return path, str(found.get("id"))
+    return None
 
 
 def digest(password: str, salt: bytes) -> str:
-    """A text that tells whether another password is the same one, and not which it is."""
+    """A text that tells whether another password is the same one, and not which it is.
+
+    :raises AttributeError: this Python has no scrypt.
+    :raises ValueError: it may not be used here, as in FIPS mode.
+    """
     key = hashlib.scrypt(password.encode("utf-8", "surrogatepass"), salt=salt, n=16384, r=8, p=1, dklen=32)
     return ":".join(("scrypt:16384:8:1", *(base64.b64encode(part).decode() for part in (salt, key))))
+
+
+def _read(path: str) -> Any:
+    with open(path, encoding="utf-8") as file:
+        return yaml.safe_load(file)
+
+
+def _file_name(name: str) -> str:
+    """A connection's name as the beginning of a file's name, which has room for 255 bytes."""
+    return re.sub(r"[^\w-]+", "_", name).encode()[:180].decode(errors="ignore")[:60]

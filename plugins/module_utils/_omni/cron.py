@@ -10,6 +10,7 @@ import re
 from typing import NamedTuple
 
 from .._errors import InvalidInput
+from .connection_checks import marked
 
 
 class Field(NamedTuple):
@@ -73,7 +74,7 @@ def _number(field: Field, value: str) -> int:
 
 def _invalid(text: str, option: str, has: str) -> InvalidInput:
     return InvalidInput(
-        f"Reading {option}",
+        f"Reading {marked(option)}",
         f"the cron expression {text!r} has {has}",
         "Omni takes six fields, minute hour day-of-month month day-of-week year, with ? for one of the two "
         "days: 0 2 * * ? * is every day at 2:00.",

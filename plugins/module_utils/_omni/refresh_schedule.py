@@ -14,7 +14,7 @@ from .._definition import Definition
 from .._errors import ConnectError, InvalidInput, Prerequisite, Refused
 from . import cron
 from .client import LIBRARY, Client, Request
-from .connection_fields import check_timezone
+from .connection_checks import check_timezone
 from .connection_part import NEW, RULES, TARGET, ConnectionPart, objects
 from .find_connection import CONNECTIONS, snake_case
 
@@ -36,12 +36,12 @@ class RefreshSchedules(ConnectionPart):
             cron.check(one["schedule"], f"schedules[{number}].schedule")
             check_timezone(one["timezone"], f"schedules[{number}].timezone")
             if _key(one) in map(_key, self.wanted[:number]):
-                raise InvalidInput("Reading schedules", f"{_shown(one)} is listed twice", "Leave one out.")
+                raise InvalidInput("Reading O(schedules)", f"{_shown(one)} is listed twice", "Leave one out.")
         if params["exclusive"] and params["state"] == "absent":
             raise InvalidInput(
-                "Reading exclusive",
-                "with state: absent it would leave nothing to keep",
-                "To delete all schedules, give state: present with an empty list.",
+                "Reading O(exclusive)",
+                "with O(state=absent) it would leave nothing to keep",
+                "To delete all schedules, give O(state=present) with an empty list.",
             )
 
     def read(self) -> State:
@@ -121,7 +121,7 @@ class RefreshSchedules(ConnectionPart):
                 )
             if len(same) > 1 and not self.params["exclusive"]:
                 warnings.append(
-                    f"{self.label} has the schedule {_shown(want)} {len(same)} times; exclusive: true keeps one."
+                    f"{self.label} has the schedule {_shown(want)} {len(same)} times; O(exclusive=true) keeps one."
                 )
         return {
             **super().result(state, done),

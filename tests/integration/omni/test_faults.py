@@ -21,7 +21,6 @@ import pytest
 from ansible_collections.omni_analytics.connect.plugins.module_utils import _converge
 from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import (
     client,
-    connection,
     schema_model,
     time_budget,
 )
@@ -64,7 +63,7 @@ CHANGED: Changes = {
 def _no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits, and a tenth of a second without an answer is a silence."""
     idle = SimpleNamespace(sleep=lambda _seconds: None, monotonic=_converge.time.monotonic)
-    for module in (time_budget, connection, schema_model, _converge):
+    for module in (time_budget, schema_model, _converge):
         monkeypatch.setattr(module, "time", idle)
     monkeypatch.setattr(schema_model, "FIRST", 0.0)
     monkeypatch.setattr(schema_model, "LONGEST", 0.0)

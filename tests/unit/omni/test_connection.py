@@ -11,10 +11,9 @@ import pytest
 
 from ansible_collections.omni_analytics.connect.plugins.module_utils._errors import Conflict, InvalidInput
 from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import connection, connection_info
-from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import (
-    connection_fields as settings,
-)
-from tests.helpers.perform import perform
+from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import connection_checks as checks
+from ansible_collections.omni_analytics.connect.plugins.module_utils._omni.connection_resource import State
+from tests.helpers.perform import perform, said
 from tests.sandbox import omni_api
 from tests.sandbox.fake_omni import FakeOmni
 
@@ -132,7 +131,7 @@ ALWAYS = {"password": "p", "update_password": "always"}
     ],
 )
 def test_plan(given, state, expected):
-    changes = connection.Connection(params(**given)).plan(connection.State(state))
+    changes = connection.build(params(**given)).plan(State(state))
     requests = [(one.payload.method, one.payload.path, one.payload.body) for one in changes]
     assert requests == ([expected] if expected else [])
     for method, path, body in requests:
@@ -155,10 +154,10 @@ def test_plan(given, state, expected):
 )
 def test_what_the_api_cannot_change_fails_and_is_named(given, state, differences):
     with pytest.raises(Conflict) as caught:
-        connection.Connection(params(**given)).plan(connection.State(state))
+        connection.build(params(**given)).plan(State(state))
     assert list(caught.value.detail["differences"]) == differences
     for option in differences:
-        assert f"{option} is " in str(caught.value)
+        assert f"{option} is " in said(caught.value, connection.DEFINITION)
 
 
 @pytest.mark.parametrize(
@@ -169,14 +168,15 @@ def test_what_the_api_cannot_change_fails_and_is_named(given, state, differences
     ],
 )
 def test_what_cannot_be_created_says_why(given, error, words):
-    with pytest.raises(error, match=words):
-        connection.Connection(params(**given)).plan(connection.State(None))
+    with pytest.raises(error) as caught:
+        connection.build(params(**given)).plan(State(None))
+    assert words in said(caught.value, connection.DEFINITION)
 
 
 @pytest.mark.parametrize(
     ("option", "value", "words"),
     [
-        ("name", "", "name: it is missing"),
+        ("name", "", "name: it is empty"),
         ("database", "", "database: it is missing"),
         ("username", "", "username: it is missing"),
         ("name", None, "name: it is missing"),
@@ -220,7 +220,13 @@ def test_what_cannot_be_created_says_why(given, error, words):
         ("scratch_schema", "", "scratch_schema: it is empty"),
         ("scratch_schema", "public", "default_schema: public is the schema for table uploads"),
         ("base_role", "", "base_role: it is empty"),
-        ("include_schemas", ["stats"], "default_schema: public is not among include_schemas (stats)"),
+        (
+            "include_schemas",
+            ["stats_*"],
+            "default_schema: it is missing, and include_schemas (stats_*) neither",
+        ),
+        ("offloaded_schemas", ["a,b"], "offloaded_schemas: 'a,b' has a comma"),
+        ("host", 64 * "a" + ".example.com", "no host name"),
         ("include_schemas", ["pub*c", ""], "include_schemas: it names no schema"),
         ("include_schemas", ["public", "a,b"], "'a,b' has a comma"),
         ("include_schemas", ["public", "pg_catalog"], "belongs to Postgres"),
@@ -228,15 +234,15 @@ def test_what_cannot_be_created_says_why(given, error, words):
 )
 def test_settings_that_nobody_could_use_are_refused(option, value, words):
     with pytest.raises(InvalidInput) as caught:
-        connection.Connection(params(**{"password": "p", option: value}))
-    assert words in str(caught.value)
+        connection.build(params(**{"password": "p", option: value}))
+    assert words in said(caught.value, connection.DEFINITION)
     assert "pass@" not in str(caught.value)
 
 
 def test_an_upload_schema_is_not_modelled():
     with pytest.raises(InvalidInput, match="include_schemas: up is the schema for table uploads"):
-        connection.Connection(params(include_schemas=["public", "up"], scratch_schema="up"))
-    connection.Connection(params(include_schemas=["public", "*"], scratch_schema="up"))
+        connection.build(params(include_schemas=["public", "up"], scratch_schema="up"))
+    connection.build(params(include_schemas=["public", "*"], scratch_schema="up"))
 
 
 @pytest.mark.parametrize(
@@ -260,25 +266,26 @@ def test_an_upload_schema_is_not_modelled():
     ],
 )
 def test_settings_that_are_right_are_taken(option, value):
-    connection.Connection(params(**{option: value}))
+    connection.build(params(**{option: value}))
 
 
 def test_without_a_timezone_database_the_shape_decides(monkeypatch):
-    monkeypatch.setattr(settings, "ZoneInfo", None)
-    connection.Connection(params(system_timezone="Mars/Olympus_Mons"))
+    monkeypatch.setattr(checks, "ZoneInfo", None)
+    connection.build(params(system_timezone="Mars/Olympus_Mons"))
     for name in ("NONE", "a b", "+02:00", ""):
         with pytest.raises(InvalidInput):
-            connection.Connection(params(system_timezone=name))
+            connection.build(params(system_timezone=name))
 
 
 def test_what_to_delete_has_to_be_named():
-    with pytest.raises(InvalidInput, match="name: it is missing"):
-        connection.Connection(params(state="absent", name=None))
+    for name in (None, ""):
+        with pytest.raises(InvalidInput, match=r"name.*: it is (missing|empty)"):
+            connection.build(params(state="absent", name=name))
 
 
 def test_no_setting_is_looked_at_to_delete():
     given = params(host=None, database=None, port=0, system_timezone="x", state="absent")
-    assert connection.Connection(given).plan(connection.State(found()))
+    assert connection.build(given).plan(State(found()))
 
 
 def test_a_life(omni):

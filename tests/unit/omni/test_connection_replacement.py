@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from copy import deepcopy
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import schema_model
+from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import client, schema_model
 
 from .test_connection import CONNECTIONS, PASSWORD, run
 
@@ -146,13 +149,130 @@ def test_a_replacement_that_is_cut_off_is_finished_by_the_next_run(omni, here, o
         omni.clear_faults()
         if not failed:
             break
-        checked = run(omni, True, **here, **MOVED)
-        if "there are 2 of that name" in checked.get("msg", ""):
-            # Nobody heard that the new one was made: a person chooses.
-            omni.instance.connections[live(omni)[-1]]["deletedAt"] = "2026-01-01T00:00:00.000Z"
-        else:
-            assert checked["changed"], checked
+        assert run(omni, True, **here, **MOVED)["changed"]
     assert nth > 8
     (new,) = live(omni)
     assert (new != old, hanging(omni, new)) == (True, before)
     assert not run(omni, **here, **MOVED)["changed"]
+
+
+@pytest.mark.parametrize("kind", ["drop_before", "drop_after", "status 503", "status_after 503"])
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_lost_answer_to_the_post_of_a_replacement_is_settled_by_a_look(omni, here, kept, kind):
+    given = {**MOVED, **(here if kept else {"database": "moved"})}
+    old = run(omni, **(here if kept else {}))["connection_id"]
+    omni.fault("POST", CONNECTIONS, kind=kind)
+    done = run(omni, **given)
+    assert (done["changed"], done["replaced"]) == (True, old)
+    assert live(omni) == [done["connection_id"]]
+    assert not run(omni, **given)["changed"]
+
+
+@pytest.mark.parametrize("kind", ["status 503", "status_after 503", "drop_after"])
+def test_a_twin_that_is_replaced_by_its_id_is_replaced_once(omni, here, kind):
+    one, other = (omni.add_connection("sales", database="old", defaultSchema="public") for dummy in range(2))
+    omni.fault("POST", CONNECTIONS, kind=kind)
+    done = run(omni, **here, on_immutable_change="replace", connection_id=one)
+    assert (done["changed"], done["replaced"]) == (True, one)
+    assert sorted(live(omni)) == sorted([other, done["connection_id"]])
+
+
+@pytest.mark.parametrize("status", [404, 405])
+def test_nothing_is_replaced_where_nothing_can_be_deleted(omni, here, status):
+    old = run(omni, **here)["connection_id"]
+    omni.quirks.no_get_route = status
+    writes = len(omni.writes())
+    for check in (True, False):
+        result = run(omni, check, **here, **MOVED)
+        assert "cannot delete a connection through its API" in result["msg"]
+    assert (live(omni), len(omni.writes())) == ([old], writes)
+
+
+@pytest.mark.parametrize(
+    ("flag", "words"),
+    [
+        ("environmentConnectionSwitchesSchemaModel", "switch it on for the new one"),
+        ("allowBranchConnectionEnvironments", "environments of its branches"),
+    ],
+)
+def test_what_cannot_be_carried_over_is_named(omni, here, old, flag, words):
+    omni.instance.connections[old][flag] = True
+    for check in (True, False):
+        (warning,) = run(omni, check, **here, **MOVED)["warnings"]
+        assert flag in warning
+        assert words in warning
+
+
+def die_at(omni: Any, given: dict[str, Any], nth: int, after: bool) -> bool:
+    """Run in a process that dies right before or right after its nth write; say whether it came so far."""
+    child = os.fork()
+    if not child:
+        real, count = client.Client.write, [0]
+
+        def write(self: client.Client, request: client.Request) -> dict[str, Any]:
+            count[0] += 1
+            if count[0] == nth and not after:
+                os._exit(9)
+            answer = real(self, request)
+            if count[0] == nth:
+                os._exit(9)
+            return answer
+
+        client.Client.write = write  # type: ignore[method-assign]
+        try:
+            run(omni, **given)
+        finally:
+            os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before a write", "after a write"])
+def test_a_replacement_whose_process_is_killed_is_finished_by_one_more_run(omni, here, old, after):
+    instance, records = deepcopy(omni.instance), deepcopy(dict(record_files(here)))
+    before = hanging(omni, old)
+    for nth in count(1):
+        omni.instance = deepcopy(instance)
+        restore(here, records)
+        if not die_at(omni, {**here, **MOVED}, nth, after):
+            break
+        done = run(omni, **here, **MOVED)
+        assert not done.get("failed"), (nth, done)
+        (new,) = live(omni)
+        assert (new != old, hanging(omni, new)) == (True, before), nth
+        again = run(omni, **here, **MOVED)
+        assert not again["changed"], nth
+        kept = [yaml.safe_load(file.read_text())["id"] for file, _content in record_files(here)]
+        # Killed between Omni's answer and the record, the new one has none; and that is said.
+        assert new in kept or "has no record" in again["warnings"][0], nth
+    assert nth > 10
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before a write", "after a write"])
+def test_without_a_record_a_replacement_that_was_killed_is_finished_or_told(omni, after):
+    told = 0
+    for nth in count(1):
+        omni.reset()
+        old = omni.add_connection("sales", database="old", defaultSchema="public")
+        given: dict[str, Any] = {"on_immutable_change": "replace"}
+        if not die_at(omni, given, nth, after):
+            break
+        done = run(omni, **given)
+        if done.get("failed"):
+            told += 1
+            assert done["error"]["ids"] == sorted(live(omni))
+            assert "Where a replacement was cut off, the later one is new" in done["msg"]
+        else:
+            assert live(omni) == [done["connection_id"]] != [old]
+    assert (nth > 3, told > 0) == (True, True)
+
+
+def record_files(here: dict[str, Any]) -> Iterator[tuple[Path, bytes]]:
+    for file in Path(here["record_path"]).iterdir():
+        yield file, file.read_bytes()
+
+
+def restore(here: dict[str, Any], files: dict[Path, bytes]) -> None:
+    for file, _content in list(record_files(here)):
+        file.unlink()
+    for file, content in files.items():
+        file.write_bytes(content)

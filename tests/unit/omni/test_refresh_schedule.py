@@ -15,7 +15,7 @@ from ansible_collections.omni_analytics.connect.plugins.module_utils import _con
 from ansible_collections.omni_analytics.connect.plugins.module_utils._errors import InvalidInput
 from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import cron, time_budget
 from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import refresh_schedule as module
-from tests.helpers.perform import perform
+from tests.helpers.perform import perform, said
 from tests.sandbox.fake_omni import FakeOmni
 
 ID = "00000000-0000-4000-8000-000000000001"
@@ -80,7 +80,7 @@ def test_an_expression_that_omni_does_not_take(expression: str, has: str) -> Non
     with pytest.raises(InvalidInput) as caught:
         cron.check(expression, "schedules[0].schedule")
     assert str(caught.value).startswith(
-        f"Reading schedules[0].schedule: the cron expression {expression!r} ".rstrip()
+        f"Reading O(schedules)[0].schedule: the cron expression {expression!r} ".rstrip()
     )
     assert has in str(caught.value)
     assert "0 2 * * ? * is every day at 2:00" in str(caught.value)
@@ -190,7 +190,7 @@ def planned(given: list[Any], found: list[Any], **options: Any) -> list[tuple[st
 def test_what_cannot_be_meant(given: dict[str, Any], says: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         module.RefreshSchedules(params(**given))
-    assert says in str(caught.value)
+    assert says in said(caught.value, module.DEFINITION)
 
 
 @pytest.fixture
