@@ -11,6 +11,7 @@ from typing import Any
 
 from .._converge import Change
 from .._definition import Definition
+from .._errors import InvalidInput
 from .api_options import OPTIONS
 from .client import LIBRARY
 from .find_connection import check_id, find, listed, snake_case
@@ -27,6 +28,8 @@ class ConnectionInfo(OmniResource):
         self.name = params["name"]
         self.id = check_id(params["connection_id"])
         self.archived = params["include_archived"]
+        if self.name is not None and not self.name.strip():
+            raise InvalidInput("Reading O(name)", "it is empty", "Leave it out to read all connections.")
 
     def read(self) -> list[dict[str, Any]]:
         if self.id is not None:

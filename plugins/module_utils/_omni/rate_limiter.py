@@ -13,6 +13,9 @@ from .run_files import RunFiles
 
 #: In how many seconds Omni counts requests, with a little on top for those that are slow to arrive.
 MINUTE = 61.0
+#: After Omni refused requests they come more slowly than the limit allows: by so many times for each moment at which
+#: it did, at most so many times in all; and with each request a little faster again.
+SLOWER, SLOWEST, FASTER = 1.25, 8.0, 0.98
 
 
 class Turn(NamedTuple):
@@ -45,18 +48,23 @@ class RateLimiter:
             if len(taken) >= self._per_minute:
                 moment = max(moment, taken[-self._per_minute] + MINUTE)
             if taken and hold:  # there were fewer than we thought: no bursts any more
-                moment = max(moment, taken[-1] + MINUTE / self._per_minute)
+                moment = max(moment, taken[-1] + MINUTE / self._per_minute * state["slowness"])
             if moment >= now + longest:
                 return None
             ahead = sum(one > now for one in taken)
+            state["slowness"] = max(1.0, state.get("slowness", 1.0) * FASTER)
             state["taken"] = [*taken, moment][-max(self._per_minute, ahead + 1) :]
             save()
         return Turn(moment, ahead)
 
     def hold(self, seconds: float) -> None:
-        """Let nobody send anything for so long, since Omni said that there were too many requests."""
+        """Let nobody send anything for so long, since Omni said that there were too many requests. After that they
+        come more slowly: another run may use the same key, and neither knows of the other."""
         with self._files.opened("turns") as (state, save):
-            state["hold"] = max(state.get("hold", 0.0), time.monotonic() + seconds)
+            now, hold = time.monotonic(), state.get("hold", 0.0)
+            if now >= hold:  # not of the same moment as the one before
+                state["slowness"] = min(SLOWEST, state.get("slowness", 1.0) * SLOWER)
+            state["hold"] = max(hold, now + seconds)
             save()
 
     def is_void(self, turn: Turn) -> bool:

@@ -9,17 +9,13 @@ import gzip
 import itertools
 import json
 import socket
-import ssl
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import trustme
 import yaml
 
 from ansible_collections.omni_analytics.connect.plugins.module_utils._errors import (
@@ -33,8 +29,10 @@ from ansible_collections.omni_analytics.connect.plugins.module_utils._errors imp
 from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import time_budget
 from ansible_collections.omni_analytics.connect.plugins.module_utils._omni.client import Client, Request
 from ansible_collections.omni_analytics.connect.plugins.module_utils._omni.connection_info import DEFINITION
+from ansible_collections.omni_analytics.connect.plugins.module_utils._omni.find_connection import known
 from ansible_collections.omni_analytics.connect.plugins.module_utils._version import VERSION
 from tests.helpers.perform import said
+from tests.helpers.slow_server import SlowServer, drip, head
 from tests.sandbox.fake_omni import FakeOmni
 
 CONNECTIONS = "/api/v1/connections"
@@ -480,43 +478,6 @@ def test_a_secret_is_masked_before_its_text_is_cut_and_however_it_is_escaped(omn
         assert "long" not in text
 
 
-class Slow(threading.Thread):
-    """A TLS server that answers as `answer` yields it, 50 ms between two parts, to one client after another."""
-
-    def __init__(self, tmp_path: Path, answer: Callable[[], Iterator[bytes]]) -> None:
-        super().__init__(daemon=True)
-        ca = trustme.CA()
-        self._context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        ca.issue_cert("127.0.0.1").configure_cert(self._context)
-        self.ca_file = str(tmp_path / "slow.pem")
-        ca.cert_pem.write_to_path(self.ca_file)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"https://127.0.0.1:{self._listener.getsockname()[1]}"
-        self._answer = answer
-
-    def run(self) -> None:
-        while True:
-            client = self._listener.accept()[0]
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
-
-    def _serve(self, client: socket.socket) -> None:
-        with suppress(OSError), self._context.wrap_socket(client, server_side=True) as secured:
-            secured.recv(65536)
-            for part in self._answer():
-                secured.sendall(part)
-                time.sleep(0.05)
-
-
-def head(*more: str) -> bytes:
-    return "\r\n".join(["HTTP/1.1 200 OK", "Content-Type: application/json", *more, "\r\n"]).encode()
-
-
-def drip(first: bytes = b"") -> Iterator[bytes]:
-    yield first
-    while True:
-        yield b" "
-
-
 @pytest.mark.parametrize(
     "answer",
     [
@@ -527,7 +488,7 @@ def drip(first: bytes = b"") -> Iterator[bytes]:
     ids=["body", "header", "chunks"],
 )
 def test_an_answer_that_drips_ends_with_the_requests_time(omni, tmp_path, answer):
-    slow = Slow(tmp_path, answer)
+    slow = SlowServer(tmp_path, answer)
     slow.start()
     with Client(params(omni, api_url=slow.url, ca_path=slow.ca_file)) as client:
         client.budget.request = 0.3
@@ -553,7 +514,7 @@ def test_an_answer_that_grows_too_large_is_not_read_to_its_end(omni, tmp_path):
         zipped = gzip.compress(b" " * 33 * 2**20)
         yield head("Content-Encoding: gzip", f"Content-Length: {len(zipped)}") + zipped
 
-    slow = Slow(tmp_path, bomb)
+    slow = SlowServer(tmp_path, bomb)
     slow.start()
     error = error_of(omni, api_url=slow.url, ca_path=slow.ca_file)
     assert isinstance(error, Unreachable)
@@ -601,3 +562,40 @@ def test_a_ca_file_that_is_none_is_no_bug(omni, tmp_path, monkeypatch):
     assert isinstance(error_of(omni, ca_path=str(tmp_path / "ca.pem")), Unreachable)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere")
     assert "REQUESTS_CA_BUNDLE" in str(error_of(omni, ca_path=None))
+
+
+def test_nobody_waits_for_a_neighbours_request_longer_than_for_his_own(omni, tmp_path):
+    """The one that asks for the list gets an answer that drips, and has more patience than the others."""
+    run, asked, dripping, end = tmp_path / "run", itertools.count(), threading.Event(), threading.Event()
+    run.mkdir()
+    nothing = b'{"connections": []}'
+
+    def answer() -> Iterator[bytes]:
+        if next(asked):
+            yield head(f"Content-Length: {len(nothing)}") + nothing
+            return
+        for part in drip(head("Content-Length: 1000000")):
+            dripping.set()
+            yield part
+            if end.is_set():
+                return
+
+    slow = SlowServer(tmp_path, answer)
+    slow.start()
+
+    def find(patience: float) -> list[Any]:
+        with Client(params(omni, api_url=slow.url, ca_path=slow.ca_file)) as client:
+            client.join_run(str(run))
+            client.budget.request = patience
+            return known(client, "name", "sales")
+
+    patient = threading.Thread(target=find, args=(30,), daemon=True)
+    patient.start()
+    dripping.wait(10)
+    assert [find(0.3), find(0.3)] == [[], []]
+    assert patient.is_alive()
+    end.set()
+    patient.join(20)
+    assert not patient.is_alive()
+    assert find(0.3) == []
+    assert next(asked) == 4  # once each, and once more by the patient one
