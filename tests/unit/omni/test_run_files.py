@@ -32,7 +32,7 @@ def test_what_one_task_stores_the_others_see(files):
     with files().opened("a") as (state, save):
         state["x"] = 1
         save()
-    with files().opened("a") as (state, _save), files().opened("b") as (other, _):
+    with files().opened("a") as (state, _save), files().opened("b") as (other, _save_other):
         assert (state, other) == ({"x": 1}, {})
 
 
