@@ -2,56 +2,131 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The two queries behind omni_pg_grants. A NULL oid (no such role) matches no entry of an ACL."""
+"""The queries behind omni_pg_grants. A NULL oid (no such role) matches no entry of an ACL.
+
+Postgres decides by itself who a GRANT or REVOKE comes from: the object's owner where the login is the owner or a
+superuser; else the login, where it holds the grant option; else one of the roles whose rights it has and which
+could grant. Which of several, is not said, so then the statement is run as one that is chosen here.
+https://www.postgresql.org/docs/current/sql-grant.html has it in its notes.
+"""
 
 from __future__ import annotations
 
+from .catalog_sql import CREATORS, OF_USERS
+
+#: The login, and the role that the task is about.
+_WHO = """
+role AS (SELECT (SELECT oid FROM pg_roles WHERE rolname = %(role)s) AS oid),
+me AS (SELECT oid, rolsuper FROM pg_roles WHERE rolname = current_user)"""
+
+
+def _can_act(who: str, owner: str, schema: str = "") -> str:
+    """Whether the login can run a statement as ``who``, and it comes from ``who`` then: a superuser would grant as
+    the owner, and whoever names a relation needs USAGE on its ``schema``."""
+    usage = f" AND has_schema_privilege({who}, {schema}, 'USAGE')" if schema else ""
+    return (
+        f"pg_has_role({who}, 'USAGE') AND pg_has_role(session_user, {who}, %(set)s){usage}"
+        f" AND ({who} = {owner} OR NOT (SELECT rolsuper FROM pg_roles WHERE oid = {who}))"
+    )
+
+
+def _grantor(acl: str, owner: str, privilege: str, schema: str = "") -> str:
+    """Who a grant of the login's comes from (0: not known), and the role that it is run as for that (0: none)."""
+    return f"""
+    CASE WHEN me.rolsuper OR {owner} = me.oid OR NOT EXISTS (
+             SELECT FROM aclexplode({acl})
+             WHERE is_grantable AND privilege_type = {privilege} AND grantee <> {owner})
+         THEN ARRAY[{owner}, 0::oid]
+         ELSE (SELECT CASE WHEN bool_or(holder = me.oid) THEN ARRAY[me.oid, 0::oid]
+                           WHEN count(*) = 1 THEN ARRAY[min(holder), 0::oid]
+                           ELSE array_fill(coalesce(
+                               (array_agg(holder ORDER BY holder <> {owner}, holder)
+                                FILTER (WHERE {_can_act("holder", owner, schema)}))[1], 0::oid), ARRAY[2]) END
+               FROM (SELECT {owner} AS holder UNION
+                     SELECT grantee FROM aclexplode({acl}) WHERE is_grantable AND privilege_type = {privilege}
+                     ) AS holders
+               WHERE pg_has_role(holder, 'USAGE')) END"""
+
+
+def _revoked_as(grantor: str, owner: str, alone: str, schema: str = "") -> str:
+    """The role that a REVOKE of what ``grantor`` granted is run as: 0 for the login itself, where it is sure to come
+    from ``grantor``; NULL where the login cannot revoke it. ``alone`` is whether nobody else whose rights the login
+    has could be taken."""
+    return f"""
+    CASE WHEN me.rolsuper OR {owner} = me.oid THEN CASE WHEN {grantor} = {owner} THEN 0::oid END
+         WHEN {grantor} = me.oid OR pg_has_role({grantor}, 'USAGE') AND {alone} THEN 0::oid END,
+    CASE WHEN {_can_act(grantor, owner, schema)} THEN {grantor} END"""
+
+
+def _passed_on(entries: str, column: str = "NULL", usable: str = "true") -> str:
+    """The grants that do not come from the owner, as [grantor, grantee (null: PUBLIC), column (null: the whole),
+    whether the grantor may name the object]."""
+    return f"""(SELECT coalesce(json_agg(json_build_array(
+        pg_get_userbyid(e.grantor), CASE WHEN e.grantee <> 0 THEN pg_get_userbyid(e.grantee) END, {column}, {usable})
+        ORDER BY e.grantor, e.grantee), '[]') FROM {entries})"""
+
+
 #: The database and each schema of the users': what the role holds there, and what the login can give.
-#: A REVOKE acts for the owner where the login has the owner's rights, and takes back no other grant.
-PLACES = """
-WITH role AS (SELECT (SELECT oid FROM pg_roles WHERE rolname = %(role)s) AS oid),
+PLACES = f"""
+WITH {_WHO},
 place AS (
-    SELECT 'DATABASE' AS kind, datname AS name, datdba AS owner,
+    SELECT 'DATABASE' AS kind, d.oid, datname AS name, datdba AS owner,
            coalesce(datacl, acldefault('d', datdba)) AS acl, 'CONNECT' AS privilege,
            has_database_privilege(role.oid, d.oid, 'CONNECT') AS held,
            has_database_privilege(d.oid, 'CONNECT WITH GRANT OPTION') AS able
     FROM pg_database AS d, role WHERE datname = current_database()
     UNION ALL
-    SELECT 'SCHEMA', nspname, nspowner, coalesce(nspacl, acldefault('n', nspowner)), 'USAGE',
+    SELECT 'SCHEMA', n.oid, nspname, nspowner, coalesce(nspacl, acldefault('n', nspowner)), 'USAGE',
            has_schema_privilege(role.oid, n.oid, 'USAGE'),
            has_schema_privilege(n.oid, 'USAGE WITH GRANT OPTION')
-    FROM pg_namespace AS n, role
-    WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
-      AND NOT EXISTS (SELECT FROM pg_depend
-                      WHERE classid = 'pg_namespace'::regclass AND objid = n.oid AND deptype = 'e'))
-SELECT kind, name, privilege, role.oid IS NOT NULL AS role_exists, pg_get_userbyid(owner) AS owner, able,
-       coalesce(held, false) AS held,
+    FROM pg_namespace AS n, role WHERE {OF_USERS}),
+granted AS (
+    SELECT place.oid, privilege_type, is_grantable, grantor, coalesce({
+    _revoked_as(
+        "grantor",
+        "owner",
+        '''NOT EXISTS (SELECT FROM aclexplode(acl) AS e
+                         WHERE e.is_grantable AND e.privilege_type = entry.privilege_type
+                           AND e.grantee <> entry.grantor AND pg_has_role(e.grantee, 'USAGE'))
+              AND (owner = grantor OR NOT pg_has_role(owner, 'USAGE'))''',
+    )
+}) AS revoked_as,
+           ({_grantor("acl", "owner", "entry.privilege_type")})[1] AS ours,
+           CASE WHEN is_grantable THEN {
+    _passed_on("aclexplode(acl) AS e WHERE e.privilege_type = entry.privilege_type AND e.grantor <> owner")
+} END AS passed_on
+    FROM place, role, me, aclexplode(acl) AS entry
+    WHERE (%(absent)s OR %(exclusive)s) AND grantee = role.oid AND owner <> role.oid)
+SELECT kind, place.oid::bigint, name, privilege, role.oid IS NOT NULL AS role_exists,
+       pg_get_userbyid(owner) AS owner, able, coalesce(held, false) AS held,
        coalesce(owner = role.oid, false)
            OR EXISTS (SELECT FROM aclexplode(acl) WHERE grantee = role.oid AND privilege_type = privilege)
            AS granted,
+       CASE WHEN able THEN (SELECT rolname FROM pg_roles
+                            WHERE oid = ({_grantor("acl", "owner", "privilege")})[2]) END AS as_role,
        ARRAY(SELECT privilege_type FROM aclexplode(acl) WHERE grantee = 0 ORDER BY 1) AS of_public,
        (SELECT coalesce(json_agg(json_build_array(
             privilege_type, is_grantable, pg_get_userbyid(grantor),
-            CASE WHEN pg_has_role(owner, 'USAGE') THEN grantor = owner ELSE pg_has_role(grantor, 'USAGE') END
+            CASE WHEN revoked_as IS NULL OR %(absent)s AND ours <> grantor THEN 'grantor' ELSE '' END,
+            CASE WHEN revoked_as <> 0 THEN pg_get_userbyid(revoked_as) END, passed_on, grantor = owner
         ) ORDER BY privilege_type, grantor), '[]')
-        FROM aclexplode(acl) WHERE grantee = role.oid AND owner <> role.oid) AS grants
-FROM place, role
+        FROM granted WHERE granted.oid = place.oid) AS grants
+FROM place, role, me
 ORDER BY kind, name COLLATE "C"
 """
 
 #: One row. What lacks is in missing and missing_later; where something is to be revoked, what is too
 #: much is in excess and excess_later. The prefilter on relacl finds a grant by the owner without
 #: unpacking the list. A relation that vanished meanwhile has NULL privileges, and lacks nothing.
-RELATIONS = """
-WITH role AS (SELECT (SELECT oid FROM pg_roles WHERE rolname = %(role)s) AS oid),
-space AS (
-    SELECT oid, nspname, nspowner, nspname = ANY (%(schemas)s::text[]) AS chosen,
-           -- Where nobody chose an owner for public, the database's owner is who makes tables in it.
-           nspname = 'public' AND nspowner = 10 OR pg_get_userbyid(nspowner) = 'pg_database_owner' AS nobodys
-    FROM pg_namespace WHERE nspname = ANY (%(schemas)s::text[] || %(others)s::text[])),
+RELATIONS = f"""
+WITH {_WHO},
+space AS MATERIALIZED (
+    SELECT n.oid, nspname, nspowner, modelled, has_schema_privilege(n.oid, 'USAGE') AS usable
+    FROM (SELECT unnest(%(schemas)s::name[]) AS nspname, true AS modelled UNION ALL
+          SELECT unnest(%(others)s::name[]), false) AS listed JOIN pg_namespace AS n USING (nspname)),
 relation AS MATERIALIZED (
     SELECT c.oid, CASE relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind, relname, relowner, relacl,
-           nspname, relnamespace, chosen AND relkind = ANY (%(kinds)s::text[]) AS wanted
+           nspname, relnamespace, usable, modelled AND relkind = ANY (%(kinds)s::text[]) AS modelled
     FROM pg_class AS c JOIN space ON space.oid = relnamespace
     WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
       AND NOT EXISTS (SELECT FROM pg_depend
@@ -59,31 +134,30 @@ relation AS MATERIALIZED (
 ungranted AS MATERIALIZED (
     SELECT relation.*, role.oid AS role,
            has_table_privilege(role.oid, relation.oid, 'SELECT') AS held,
-           has_table_privilege(relation.oid, 'SELECT WITH GRANT OPTION') AS able
+           has_table_privilege(relation.oid, 'SELECT WITH GRANT OPTION') AS grantable
     FROM relation, role
-    WHERE wanted AND NOT %(absent)s AND (
+    WHERE modelled AND NOT %(absent)s AND (
         role.oid IS NULL OR relowner <> role.oid
         AND NOT coalesce(relacl @> makeaclitem(role.oid, relowner, 'SELECT', false), false)
         AND NOT EXISTS (SELECT FROM aclexplode(relacl)
                         WHERE grantee = role.oid AND privilege_type = 'SELECT'))),
-missing AS (SELECT * FROM ungranted WHERE role IS NULL OR NOT held OR able AND NOT %(effective)s),
+missing AS (
+    SELECT ungranted.*, CASE WHEN NOT grantable THEN 'option' WHEN NOT usable THEN 'schema' ELSE '' END AS hindrance,
+           CASE WHEN grantable AND usable
+                THEN ({_grantor("relacl", "relowner", "'SELECT'", "relnamespace")})[2] END AS granted_as
+    FROM ungranted, me
+    WHERE role IS NULL OR NOT held OR grantable AND usable AND NOT %(effective)s),
 creator AS (
     SELECT space.nspname, space.oid AS schema, owner.oid, owner.rolname
-    FROM (SELECT relnamespace AS schema, relowner AS owner FROM relation WHERE wanted
-          UNION SELECT space.oid, CASE WHEN nobodys THEN datdba ELSE nspowner END
-          FROM space, pg_database WHERE datname = current_database()
-          ) AS candidate
+    FROM ({CREATORS}) AS candidate
     JOIN space ON space.oid = candidate.schema JOIN pg_roles AS owner ON owner.oid = candidate.owner
-    WHERE chosen AND %(creators)s::text[] IS NULL AND owner.rolname !~ '^pg_' AND owner.rolname <> %(role)s
+    WHERE %(creators)s::text[] IS NULL AND owner.rolname !~ '^pg_' AND owner.rolname <> %(role)s
     UNION
     SELECT space.nspname, space.oid, owner.oid, owner.rolname FROM space, pg_roles AS owner
-    WHERE chosen AND owner.rolname = ANY (%(creators)s::text[]) AND owner.rolname <> %(role)s),
-maker AS (
-    SELECT oid, rolname, pg_has_role(oid, CASE WHEN current_setting('server_version_num')::int >= 160000
-                                               THEN 'USAGE' ELSE 'MEMBER' END) AS able
-    FROM pg_roles),
+    WHERE modelled AND owner.rolname = ANY (%(creators)s::text[]) AND owner.rolname <> %(role)s),
+maker AS (SELECT oid, rolname, pg_has_role(oid, %(alter)s) AS able FROM pg_roles),
 later AS (
-    SELECT nspname, creator.rolname, kind, able,
+    SELECT nspname, schema, creator.rolname, kind, able,
            EXISTS (SELECT FROM pg_default_acl, aclexplode(defaclacl)
                    WHERE defaclrole = creator.oid AND defaclobjtype = kind AND privilege_type = 'SELECT'
                      AND (defaclnamespace = schema OR defaclnamespace = 0 AND NOT %(exclusive)s)
@@ -97,51 +171,92 @@ later AS (
                                  AND pg_has_role(role.oid, grantee, 'USAGE'))) AS held
     FROM creator JOIN maker USING (oid), role, unnest(%(later)s::text[]) AS kind
     WHERE NOT %(absent)s),
-held AS (
-    SELECT kind, nspname, relname, relowner, grantor, privilege_type,
-           wanted AND privilege_type = 'SELECT' AS given,
-           bool_or(attname IS NULL) AS whole,
-           bool_or(is_grantable AND attname IS NULL) AS grantable,
-           array_remove(array_agg(attname::text ORDER BY attname), NULL) AS columns
+-- Each entry of the ACLs of a relation (attname is NULL) and of its columns, where something is to be revoked.
+entry AS MATERIALIZED (
+    SELECT relation.oid, attname, e.grantor, e.grantee, e.privilege_type, e.is_grantable
     FROM (SELECT oid, relacl AS acl, NULL::name AS attname FROM relation
           UNION ALL
           SELECT attrelid, attacl, attname FROM pg_attribute WHERE attacl IS NOT NULL AND NOT attisdropped
           ) AS list
-    JOIN relation USING (oid), role, aclexplode(acl)
-    WHERE (%(absent)s OR %(exclusive)s) AND grantee = role.oid AND relowner <> role.oid
-    GROUP BY 1, 2, 3, 4, 5, 6, 7),
+    JOIN relation USING (oid), aclexplode(acl) AS e
+    WHERE %(absent)s OR %(exclusive)s),
+held AS (
+    SELECT relation.oid, grantor, privilege_type, modelled AND privilege_type = 'SELECT' AS given,
+           bool_or(attname IS NULL) AS whole,
+           bool_or(is_grantable AND attname IS NULL) AS grantable,
+           array_remove(array_agg(attname::text ORDER BY attname), NULL) AS columns,
+           coalesce(array_agg(attname::text ORDER BY attname) FILTER (WHERE is_grantable AND attname IS NOT NULL),
+                    '{{}}') AS grantable_columns
+    FROM entry JOIN relation USING (oid), role
+    WHERE grantee = role.oid AND relowner <> role.oid
+    GROUP BY 1, 2, 3, 4),
+excess AS (
+    SELECT held.*, kind, nspname, relname, usable, grantor = relowner AS of_owner,
+           has_schema_privilege(grantor, relnamespace, 'USAGE') AS grantor_usable, coalesce({
+    _revoked_as(
+        "grantor",
+        "relowner",
+        '''NOT EXISTS (SELECT FROM entry AS e
+                         WHERE e.oid = relation.oid AND e.is_grantable AND e.privilege_type = held.privilege_type
+                           AND e.grantee <> held.grantor AND pg_has_role(e.grantee, 'USAGE'))
+              AND (relowner = grantor OR NOT pg_has_role(relowner, 'USAGE'))''',
+        "relnamespace",
+    )
+}) AS revoked_as,
+           CASE WHEN %(absent)s
+                THEN ({_grantor("relacl", "relowner", "'SELECT'", "relnamespace")})[1] END AS ours,
+           CASE WHEN grantable OR grantable_columns <> '{{}}' THEN {
+    _passed_on(
+        "entry AS e WHERE e.oid = relation.oid AND e.privilege_type = held.privilege_type"
+        " AND e.grantor <> relowner",
+        "e.attname",
+        "has_schema_privilege(e.grantor, relnamespace, 'USAGE')",
+    )
+} END AS passed_on
+    FROM held JOIN relation USING (oid), me
+    WHERE CASE WHEN %(absent)s THEN given AND whole
+               ELSE NOT given OR grantable OR grantable_columns <> '{{}}' END),
 held_later AS (
-    SELECT defaclobjtype, nspname, rolname, able, privilege_type, is_grantable,
-           coalesce(chosen AND defaclobjtype = ANY (%(later)s::text[]) AND privilege_type = 'SELECT'
+    SELECT defaclobjtype, defaclnamespace, nspname, rolname, able, privilege_type, is_grantable,
+           coalesce(modelled AND defaclobjtype = ANY (%(later)s::text[]) AND privilege_type = 'SELECT'
                     AND (%(creators)s::text[] IS NULL OR rolname = ANY (%(creators)s::text[])), false) AS given
     FROM pg_default_acl JOIN maker ON maker.oid = defaclrole
     LEFT JOIN space ON space.oid = defaclnamespace, role, aclexplode(defaclacl)
     WHERE (%(absent)s OR %(exclusive)s) AND grantee = role.oid AND defaclrole <> role.oid
       AND defaclobjtype IN ('r', 'S', 'n') AND (defaclnamespace = 0 OR space.oid IS NOT NULL))
-SELECT (SELECT count(*) FROM relation WHERE wanted) AS relations,
+SELECT (SELECT count(*) FROM relation WHERE modelled) AS relations,
        (SELECT count(*) FROM later) AS later,
        (SELECT coalesce(json_agg(json_build_array(
-            kind, json_build_array(nspname, relname), 'SELECT', pg_get_userbyid(relowner), able
+            kind, oid::bigint, nspname, relname, pg_get_userbyid(relowner), hindrance,
+            CASE WHEN granted_as <> 0 THEN pg_get_userbyid(granted_as) END
         ) ORDER BY kind DESC, nspname COLLATE "C", relname COLLATE "C"), '[]') FROM missing) AS missing,
-       (SELECT coalesce(json_agg(json_build_array(kind, json_build_array(nspname), 'SELECT', rolname, able)
+       (SELECT coalesce(json_agg(json_build_array(kind, schema::bigint, nspname, 'SELECT', rolname, able, false)
             ORDER BY rolname COLLATE "C", nspname COLLATE "C", kind DESC), '[]')
         FROM later WHERE NOT granted AND (NOT held OR able AND NOT %(effective)s)) AS missing_later,
        (SELECT coalesce(json_agg(json_build_array(
-            kind, json_build_array(nspname, relname),
-            CASE WHEN given AND NOT %(absent)s THEN 'GRANT OPTION FOR ' ELSE '' END || privilege_type,
-            pg_get_userbyid(grantor),
-            CASE WHEN pg_has_role(relowner, 'USAGE') THEN grantor = relowner
-                 ELSE pg_has_role(grantor, 'USAGE') END,
-            columns
+            kind, oid::bigint, nspname, relname, privilege_type, pg_get_userbyid(grantor),
+            CASE WHEN NOT usable THEN 'schema'
+                 WHEN revoked_as IS NULL OR %(absent)s AND ours <> grantor THEN 'grantor' ELSE '' END,
+            CASE WHEN revoked_as <> 0 THEN pg_get_userbyid(revoked_as) END,
+            given AND NOT %(absent)s, whole, grantable, columns, grantable_columns, passed_on,
+            of_owner, grantor_usable
         ) ORDER BY kind DESC, privilege_type, nspname COLLATE "C", relname COLLATE "C", grantor), '[]')
-        FROM held WHERE CASE WHEN %(absent)s THEN given AND whole ELSE NOT given OR grantable END) AS excess,
+        FROM excess) AS excess,
        (SELECT coalesce(json_agg(json_build_array(
-            defaclobjtype, CASE WHEN nspname IS NULL THEN '[]' ELSE json_build_array(nspname) END,
-            CASE WHEN given AND NOT %(absent)s THEN 'GRANT OPTION FOR ' ELSE '' END || privilege_type,
-            rolname, able
+            defaclobjtype, defaclnamespace::bigint, nspname, privilege_type, rolname, able,
+            given AND NOT %(absent)s
         ) ORDER BY rolname COLLATE "C", nspname COLLATE "C", defaclobjtype DESC, privilege_type), '[]')
         FROM held_later
         WHERE CASE WHEN %(absent)s THEN given ELSE NOT given OR is_grantable END) AS excess_later,
-       (SELECT coalesce(array_agg(name), '{}') FROM unnest(%(creators)s::text[]) AS name
+       (SELECT coalesce(array_agg(name), '{{}}') FROM unnest(%(creators)s::text[]) AS name
         WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name)) AS unknown
+"""
+
+#: The relations of this database on which somebody holds, or waits for, the lock that keeps all others out, and
+#: whose process that is. Everybody may read it.
+LOCKED = """
+SELECT relation::bigint AS oid, min(pid) AS pid FROM pg_locks
+WHERE locktype = 'relation' AND mode = 'AccessExclusiveLock' AND pid <> pg_backend_pid()
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+GROUP BY 1
 """

@@ -40,12 +40,17 @@ class PostgresResource(Resource):
         self.transact(self.session, changes)
         yield from changes
 
-    def transact(self, session: Session, changes: Sequence[Change]) -> None:
-        """Send ``changes`` in one transaction of ``session``, and keep what the server remarks."""
+    def transact(
+        self, session: Session, changes: Sequence[Change], lock_timeout: float | None = None
+    ) -> None:
+        """Send ``changes`` in one transaction of ``session``, and keep what the server remarks.
+
+        :param lock_timeout: how many seconds to wait for a lock, where that is not what the options say.
+        """
         change = None
         session.before_write = self.before_write
         try:
-            with session.transaction(writing=True):
+            with session.transaction(writing=True, lock_timeout=lock_timeout):
                 for change in changes:
                     self.send(session, change)
         except Refused as refused:

@@ -69,15 +69,20 @@ class Session:
             self.connection.close()
 
     @contextmanager
-    def transaction(self, writing: bool = False, keep: bool = True) -> Iterator[None]:
+    def transaction(
+        self, writing: bool = False, keep: bool = True, lock_timeout: float | None = None
+    ) -> Iterator[None]:
         """A transaction with the session's limits, which PgBouncer in transaction mode keeps too.
 
         Unless ``writing``, it is READ ONLY: whatever is sent in it, nothing can be changed. Unless
         ``keep``, it is rolled back at its end.
+
+        :param lock_timeout: how many seconds to wait for a lock, where that is not what the options say.
         """
         params = self._params
+        lock_timeout = params["lock_timeout"] if lock_timeout is None else lock_timeout
         settings = [
-            ("lock_timeout", f"{params['lock_timeout']}s"),
+            ("lock_timeout", f"{round(lock_timeout * 1000)}ms"),
             ("statement_timeout", f"{params['statement_timeout']}s"),
             ("jit", "off"),
             ("search_path", "pg_catalog"),

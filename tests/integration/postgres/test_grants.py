@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from psycopg2.sql import SQL, Identifier
 
-from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres import grants, session, user
+from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres import grants, user
 from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.grants import DEFINITION
 from tests.helpers import harness
 from tests.helpers.postgres_modules import Watch, lifecycle, logged_in, perform, refused, unwritten
@@ -151,10 +152,12 @@ def test_schemas_that_are_not_there(arguments: Login) -> None:
     result = perform(DEFINITION, {**arguments, "schemas": ["public", "gone_*", "*"]})
     assert (result["unmatched"], result["changed"]) == (["gone_*"], True)
     assert "No schema matches gone_*" in result["warnings"][0]
-    for check in (True, False):
-        result = perform(DEFINITION, {**arguments, "schemas": ["public", "gone"]}, check=check)
-        assert result["error"] == {"kind": "prerequisite", "schemas": ["gone"]}
-        assert "there is no schema gone. Correct schemas, or create it first" in result["msg"]
+    planned = perform(DEFINITION, {**arguments, "schemas": ["public", "gone"]}, check=True)
+    result = perform(DEFINITION, {**arguments, "schemas": ["public", "gone"]})
+    assert result["error"] == {"kind": "prerequisite", "schemas": ["gone"]}
+    said = "there is no schema gone. Correct schemas, or create it first"
+    assert said in result["msg"]
+    assert f"{said}. The run fails unless an earlier task makes it." in planned["warnings"][0]
 
 
 def test_a_role_that_is_not_there_is_missed_by_a_run_alone(server: PostgresServer, login: Login) -> None:
@@ -163,7 +166,8 @@ def test_a_role_that_is_not_there_is_missed_by_a_run_alone(server: PostgresServe
         planned = perform(DEFINITION, nobody, check=True)
         result = perform(DEFINITION, nobody)
     assert 'TO "nobody here"' in planned["statements"][0]
-    assert result["error"] == {"kind": "prerequisite", "role": "nobody here"}
+    assert result["error"] == {"kind": "prerequisite", "roles": ["nobody here"]}
+    assert "there is no role nobody here" in planned["warnings"][0]
     assert "Create it with omni_pg_user first" in result["msg"]
 
 
@@ -255,16 +259,13 @@ def test_default_privileges_for(
     assert perform(DEFINITION, given)["changed"] is False
 
 
-@pytest.mark.parametrize(
-    ("wanted", "said"), [(["auto", "etl"], "auto and none stand alone"), (["gone"], "there is no role gone")]
-)
-def test_default_privileges_for_nobody(
-    server: PostgresServer, arguments: Login, wanted: list[str], said: str
-) -> None:
+def test_default_privileges_for_nobody(server: PostgresServer, arguments: Login) -> None:
     with unwritten(server, arguments["login_db"]):
-        result = perform(DEFINITION, {**arguments, "default_privileges_for": wanted})
-    assert "Reading default_privileges_for" in result["msg"]
-    assert said in result["msg"]
+        result = perform(DEFINITION, {**arguments, "default_privileges_for": ["gone"]})
+        planned = perform(DEFINITION, {**arguments, "default_privileges_for": ["gone"]}, check=True)
+    assert result["error"] == {"kind": "prerequisite", "roles": ["gone"]}
+    assert "there is no role gone. " in result["msg"]
+    assert "there is no role gone. " in planned["warnings"][0]
 
 
 def test_global_default_privileges_count(run: Callable[[str], Any], arguments: Login, role: str) -> None:
@@ -308,8 +309,8 @@ def test_what_the_login_cannot_grant(
         door=door,
     )
     assert (warned["changed"], again["changed"], ignored["changed"]) == (True, False, False)
-    items = warned["unmanageable"]["items"]
-    assert items == again["unmanageable"]["items"] == ignored["unmanageable"]["items"]
+    items = warned["unmanageable"]["list"]
+    assert items == again["unmanageable"]["list"] == ignored["unmanageable"]["list"]
     assert items == failed["error"]["unmanageable"]
     by_what = {item["what"]: (item["owner"], item["statement"]) for item in items}
     assert by_what["SELECT on table public.theirs"] == (
@@ -402,7 +403,7 @@ def test_a_grant_without_effect_is_found_out(
         state = read(resource)
         return replace(
             state,
-            missing=tuple(replace(right, able=right.able or not right.later) for right in state.missing),
+            missing=tuple(right if right.later else replace(right, hindrance="") for right in state.missing),
         )
 
     monkeypatch.setattr(grants.Grants, "read", misled)
@@ -414,31 +415,62 @@ def test_a_grant_without_effect_is_found_out(
 
 
 @pytest.mark.parametrize(
-    "lock", ["ALTER TABLE customers ADD COLUMN more int", f"SELECT pg_advisory_xact_lock({session.LOCK})"]
+    ("lock", "seen"),
+    [
+        ("ALTER TABLE customers ADD COLUMN more int", True),
+        # It holds the row of the catalog, and no lock on the table that pg_locks would show.
+        ("GRANT INSERT ON customers TO etl", False),
+    ],
 )
-def test_a_lock_that_somebody_holds(server: PostgresServer, arguments: Login, role: str, lock: str) -> None:
-    """A grant waits for the table, and for another run's changes, no longer than it may."""
+def test_a_lock_keeps_that_table_alone_from_being_granted(
+    server: PostgresServer, arguments: Login, role: str, lock: str, seen: bool
+) -> None:
     given = {**arguments, "lock_timeout": 1}
     with (
         contextlib.closing(server.connect(arguments["login_db"])) as other,
         other.cursor() as cursor,
     ):
         cursor.execute(f"BEGIN; {lock}")
-        result = perform(DEFINITION, given)
-        assert result["error"] == {"kind": "refused", "sqlstate": "55P03"}
-        assert "or raise lock_timeout" in result["msg"]
+        result = perform(DEFINITION, {**given, "max_listed": 0})
+        error = result["error"]
+        assert (error["kind"], error["sqlstate"]) == ("refused", "55P03")
+        assert error["locked"] == ["SELECT on table public.customers"]
+        assert error["pids"] == ([other.info.backend_pid] if seen else [])
+        assert (
+            "holds a lock in the way of SELECT on table public.customers. The others are done"
+            in result["msg"]
+        )
+        assert result["changed"]
+        assert result["granted"]["count"] == len(result["granted"]["list"])
+        assert "SELECT on table public.orders" in result["granted"]["list"]
+        assert "SELECT on table public.customers" not in result["granted"]["list"]
+        assert not any('"customers"' in text for text in result["statements"])
+        found = readable(server, arguments["login_db"], role)
+        assert "public.orders" in found
+        assert "public.customers" not in found
         cursor.execute("ROLLBACK")
-    assert perform(DEFINITION, given)["failed"] is False
-    assert "public.customers" in readable(server, arguments["login_db"], role)
+    again = perform(DEFINITION, given)
+    assert again["granted"]["list"] == ["SELECT on table public.customers"]
+
+
+def test_a_lock_that_goes_in_time_is_waited_for(server: PostgresServer, arguments: Login) -> None:
+    with contextlib.closing(server.connect(arguments["login_db"])) as other:
+        other.cursor().execute("BEGIN; LOCK customers IN ACCESS EXCLUSIVE MODE")
+        freed = threading.Timer(1, other.close)
+        freed.start()
+        result = perform(DEFINITION, {**arguments, "lock_timeout": 60})
+        freed.join()
+    assert (result["failed"], result["changed"]) == (False, True), result
+    assert '"customers"' in result["statements"][-1] or server.version < 18
 
 
 def test_session_role(run: Callable[[str], Any], arguments: Login, role: str) -> None:
     """As the owner of the statistics, the login can grant those alone."""
     result = perform(DEFINITION, {**arguments, "session_role": "etl"})
-    granted = result["granted"]["names"]
+    granted = result["granted"]["list"]
     assert "SELECT on table stats_daily.revenue" in granted
     assert "SELECT on table public.customers" not in granted
-    assert "app_owner" in {item["owner"] for item in result["unmanageable"]["items"]}
+    assert "app_owner" in {item["owner"] for item in result["unmanageable"]["list"]}
 
 
 @pytest.mark.parametrize(("most", "shown"), [(2, 2), (0, None)])
@@ -446,8 +478,8 @@ def test_session_role(run: Callable[[str], Any], arguments: Login, role: str) ->
 def test_max_listed(arguments: Login, most: int, shown: int | None) -> None:
     result = perform(DEFINITION, {**arguments, "max_listed": most}, check=True)
     granted, unmanageable = result["granted"], result["unmanageable"]
-    assert len(granted["names"]) == (shown or granted["count"])
-    assert len(unmanageable["items"]) == (shown or unmanageable["count"])
+    assert len(granted["list"]) == (shown or granted["count"])
+    assert len(unmanageable["list"]) == (shown or unmanageable["count"])
     assert granted["count"] > 20
     assert (unmanageable["count"], granted["truncated"], unmanageable["truncated"]) == (
         6,

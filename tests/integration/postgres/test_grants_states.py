@@ -122,7 +122,7 @@ def test_absent_takes_back_what_present_gives_and_nothing_else(
     assert planned["statements"] == gone["statements"] != []
     assert planned["diff"] == gone["diff"]
     assert gone["revoked"]["count"] == made["granted"]["count"]
-    assert set(gone["revoked"]["names"]) == set(made["granted"]["names"])
+    assert set(gone["revoked"]["list"]) == set(made["granted"]["list"])
     assert (gone["granted"]["count"], gone["already"], again["revoked"]["count"]) == (0, 0, 0)
     assert gone["statements"][0].startswith("ALTER DEFAULT PRIVILEGES FOR ROLE")
     assert f"every role has CONNECT on database {arguments['login_db']}" in gone["warnings"][0]
@@ -164,7 +164,7 @@ def test_exclusive(server: PostgresServer, run: Run, arguments: Login, door: har
     assert planned["diff"] == done["diff"]
     assert (done["changed"], again["changed"]) == (True, False)
     assert (done["granted"]["count"], done["unmanageable"]["count"]) == (0, 0)
-    names = done["revoked"]["names"]
+    names = done["revoked"]["list"]
     assert "UPDATE on table public.products (name)" in names
     assert "SELECT on table sales_eu.orders (id)" in names
     assert "GRANT OPTION FOR SELECT on table public.customers" in names
@@ -186,45 +186,52 @@ def test_exclusive_needs_what_a_global_default_gave(run: Run, arguments: Login) 
 
 
 @pytest.mark.parametrize(
-    ("options", "what"),
+    ("options", "what", "grantor"),
     [
-        ({"state": "absent"}, "SELECT on table public.products"),
-        ({"exclusive": True, "schemas": ["stats_daily"]}, "SELECT on table public.products"),
-        ({"exclusive": True}, "DELETE on table public.customers"),
+        ({"state": "absent"}, "SELECT on table public.products", "etl"),
+        ({"exclusive": True, "schemas": ["stats_daily"]}, "SELECT on table public.products", "stranger"),
+        ({"exclusive": True}, "DELETE on table public.customers", "stranger"),
     ],
 )
 def test_what_another_grantor_gave_is_reported(
-    server: PostgresServer, run: Run, arguments: Login, role: str, options: Login, what: str
+    server: PostgresServer, run: Run, arguments: Login, role: str, options: Login, what: str, grantor: str
 ) -> None:
-    """A REVOKE by the owner would succeed and remove nothing."""
+    """A REVOKE by the owner would succeed and remove nothing. The login can act as etl, and not as a stranger."""
     privilege, table = what.replace(" on table ", " ON ").split(" ON ")
+    if grantor == "stranger":
+        grantor = f"{role}_stranger"
+        run(f"CREATE ROLE {grantor}; GRANT USAGE ON SCHEMA public TO {grantor}")
     run(
-        f"GRANT {privilege} ON {table} TO etl WITH GRANT OPTION; SET ROLE etl; GRANT {privilege} ON {table} TO {{0}}"
+        f"GRANT {privilege} ON {table} TO {grantor} WITH GRANT OPTION; SET ROLE {grantor};"
+        f"GRANT {privilege} ON {table} TO {{0}}"
     )
     try:
         result = perform(DEFINITION, {**arguments, **options})
-        (item,) = result["unmanageable"]["items"]
+        (item,) = result["unmanageable"]["list"]
         assert item == {
             "what": what,
-            "owner": "etl",
-            "reason": "role etl granted it, and only that role can take it back",
-            "statement": f'REVOKE {privilege} ON TABLE "public"."{table.split(".")[1]}" FROM "{role}"',
+            "owner": grantor,
+            "reason": f"role {grantor} granted it, and only that role can take it back",
+            "statement": f'SET ROLE "{grantor}"; '
+            f'REVOKE {privilege} ON TABLE "public"."{table.split(".")[1]}" FROM "{role}"; RESET ROLE',
         }
         assert item["statement"] in "".join(result["warnings"])
         refused = perform(DEFINITION, {**arguments, **options, "on_unmanageable": "fail"})
         assert refused["error"] == {"kind": "refused", "unmanageable": [item]}
-        run(f"SET ROLE etl; {item['statement']}")
+        run(item["statement"])
         assert perform(DEFINITION, {**arguments, **options})["unmanageable"]["count"] == 0
     finally:
-        run(f"SET ROLE etl; REVOKE {privilege} ON {table} FROM {{0}}")  # DROP OWNED would leave it
+        run(f"SET ROLE {grantor}; REVOKE {privilege} ON {table} FROM {{0}}")  # DROP OWNED would leave it
+        if grantor != "etl":
+            run(f"DROP OWNED BY {grantor}; DROP ROLE {grantor}")
 
 
 def test_a_login_that_granted_without_owning_takes_back_its_own(run: Run, arguments: Login) -> None:
     run("CREATE TABLE theirs (id int); GRANT SELECT ON theirs TO etl WITH GRANT OPTION")
     given = {**arguments, "schemas": ["public"], "session_role": "etl", "default_privileges_for": ["none"]}
-    assert "SELECT on table public.theirs" in perform(DEFINITION, given)["granted"]["names"]
+    assert "SELECT on table public.theirs" in perform(DEFINITION, given)["granted"]["list"]
     gone = perform(DEFINITION, {**given, "state": "absent"})
-    assert "SELECT on table public.theirs" in gone["revoked"]["names"]
+    assert "SELECT on table public.theirs" in gone["revoked"]["list"]
     assert gone["unmanageable"]["count"] == 0
 
 
@@ -276,12 +283,12 @@ def test_effective_mode_grants_nothing_twice(
     database = arguments["login_db"]
     effective = {**arguments, "mode": "effective", "max_listed": 0}
     result = perform(DEFINITION, effective)
-    names = set(result["granted"]["names"])
+    names = set(result["granted"]["list"])
     assert not names & {name.format(database=database) for name in not_granted}
     assert names >= set(granted)
     again = perform(DEFINITION, effective)
     assert (again["changed"], again["already"]) == (False, result["already"] + len(names))
-    direct = perform(DEFINITION, {**arguments, "max_listed": 0})["granted"]["names"]
+    direct = perform(DEFINITION, {**arguments, "max_listed": 0})["granted"]["list"]
     assert {name.format(database=database) for name in not_granted} <= set(direct)
 
 
@@ -296,7 +303,7 @@ def test_effective_mode_with_pg_read_all_data(server: PostgresServer, run: Run, 
     run("REVOKE pg_read_all_data FROM {0}")
     result = perform(DEFINITION, effective)
     assert result["changed"]
-    assert "SELECT on table public.orders" in result["granted"]["names"]
+    assert "SELECT on table public.orders" in result["granted"]["list"]
 
 
 @pytest.mark.parametrize("exclusive", [False, True])
@@ -355,7 +362,7 @@ def test_each_kind_of_admin_does_what_it_can_and_says_the_rest(
     for state in ("present", "absent"):
         result = perform(DEFINITION, {**given, "state": state})
         assert not result["failed"], result
-        items = result["unmanageable"]["items"]
+        items = result["unmanageable"]["list"]
         assert bool(items) is (kind != "superuser")
         for item in items:
             run(item["statement"].replace("{", "{{").replace("}", "}}"))
@@ -381,3 +388,142 @@ def test_the_role_takes_back_what_else_was_granted_but_not_the_uploads(
     assert f'GRANT USAGE, CREATE ON SCHEMA "omni_uploads" TO "{role_name}"' in sent()
     run("GRANT DELETE ON customers TO {0}")
     assert sent() == [f'REVOKE DELETE ON TABLE "public"."customers" FROM "{role_name}"']
+
+
+@pytest.fixture
+def closed(run: Run) -> None:
+    """A schema that the dba cannot use, with a table that it could grant on, and one more that it cannot."""
+    run(
+        "CREATE SCHEMA closed; CREATE TABLE closed.a (id int); ALTER TABLE closed.a OWNER TO etl;"
+        "CREATE TABLE closed.b (id int); GRANT SELECT ON closed.b TO dba WITH GRANT OPTION"
+    )
+
+
+@pytest.mark.usefixtures("closed")
+def test_a_schema_that_the_login_may_not_use_stops_nothing_else(
+    server: PostgresServer, run: Run, arguments: Login, role: str
+) -> None:
+    """Naming a relation takes USAGE on its schema, also for who may grant on it."""
+    given = {**arguments, "schemas": ["*"], "default_privileges_for": ["none"], "max_listed": 0}
+    before = sorted(run(PRIVILEGES))
+    planned = perform(DEFINITION, given, check=True)
+    made = perform(DEFINITION, given)
+    assert not made["failed"], made
+    assert planned["statements"] == made["statements"] != []
+    assert planned["unmanageable"] == made["unmanageable"]
+    found = {item["what"]: item for item in made["unmanageable"]["list"]}
+    assert set(found) == {"USAGE on schema closed", "SELECT on table closed.a", "SELECT on table closed.b"}
+    for name in "ab":
+        item = found[f"SELECT on table closed.{name}"]
+        assert "this login lacks USAGE on schema closed" in item["reason"]
+        assert item["statement"] == f'GRANT SELECT ON TABLE "closed"."{name}" TO "{role}"'
+    for item in found.values():
+        run(item["statement"])
+    assert perform(DEFINITION, {**given, "on_unmanageable": "fail"})["changed"] is False
+    for options in ({"state": "absent"}, {"exclusive": True, "schemas": ["public"]}):
+        planned = perform(DEFINITION, {**given, **options}, check=True)
+        gone = perform(DEFINITION, {**given, **options})
+        assert (gone["failed"], gone["changed"]) == (False, True), gone
+        assert planned["statements"] == gone["statements"]
+        left = {item["what"]: item["statement"] for item in gone["unmanageable"]["list"]}
+        assert set(left) == set(found)
+        perform(DEFINITION, given)
+    perform(DEFINITION, {**given, "state": "absent"})
+    for statement in left.values():
+        run(statement)
+    assert sorted(run(PRIVILEGES)) == before
+
+
+#: How a login may come to grant on a table of app_owner's: each is a grantor of its own.
+WAYS = {
+    "its own option": "GRANT SELECT ON customers TO {login} WITH GRANT OPTION; GRANT app_owner TO {login};",
+    "the option of a role that it is in": (
+        "GRANT SELECT ON customers TO etl WITH GRANT OPTION; GRANT app_owner, etl TO {login};"
+    ),
+    "two options of others": (
+        "GRANT SELECT ON customers TO etl, analyst_team WITH GRANT OPTION; GRANT etl, analyst_team TO {login};"
+    ),
+    "one option of another": "GRANT SELECT ON customers TO etl WITH GRANT OPTION; GRANT etl TO {login};",
+    "a column's option": (
+        "GRANT SELECT (id) ON customers TO etl WITH GRANT OPTION; GRANT app_owner, etl TO {login};"
+    ),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_absent_undoes_present_whoever_the_grants_come_from(
+    run: Run, arguments: Login, as_admin: AsAdmin, way: str
+) -> None:
+    login = as_admin("createrole")
+    given = {**login, "role": arguments["role"], "schemas": ["public"], "default_privileges_for": ["none"]}
+    run("GRANT USAGE ON SCHEMA public TO app_owner, etl, analyst_team")
+    run(WAYS[way].format(login=login["login_user"]))
+    before = sorted(run(PRIVILEGES))
+    made = perform(DEFINITION, given)
+    assert "SELECT on table public.customers" in made["granted"]["list"], made
+    assert perform(DEFINITION, given)["changed"] is False
+    gone = perform(DEFINITION, {**given, "state": "absent"})
+    assert gone["unmanageable"]["count"] == 0, gone
+    assert sorted(run(PRIVILEGES)) == before
+    assert perform(DEFINITION, {**given, "state": "absent"})["changed"] is False
+    run(f"DROP OWNED BY {login['login_user']}; REVOKE ALL ON customers FROM etl, analyst_team CASCADE")
+
+
+def test_columns_keep_what_they_had(run: Run, arguments: Login) -> None:
+    """A REVOKE on the table takes the columns' privileges along, and they are given back as they were."""
+    run(
+        "SET ROLE app_owner; GRANT SELECT (id), SELECT (name) ON products TO {0};"
+        "GRANT SELECT (name) ON products TO {0} WITH GRANT OPTION"
+    )
+    before = sorted(run(PRIVILEGES))
+    perform(DEFINITION, arguments)
+    exclusive = perform(DEFINITION, {**arguments, "exclusive": True})
+    assert exclusive["revoked"]["list"] == ["GRANT OPTION FOR SELECT on table public.products (name)"]
+    assert exclusive["unmanageable"]["count"] == 0
+    assert perform(DEFINITION, {**arguments, "exclusive": True})["changed"] is False
+    run("GRANT SELECT (name) ON products TO {0} WITH GRANT OPTION")
+    assert perform(DEFINITION, {**arguments, "state": "absent"})["changed"]
+    assert sorted(run(PRIVILEGES)) == before
+
+
+@pytest.mark.parametrize(
+    ("passed_on", "what"),
+    [
+        ("GRANT SELECT ON orders TO {other}", "SELECT on table public.orders"),
+        ("GRANT SELECT (id) ON orders TO PUBLIC", "SELECT on table public.orders"),
+        (
+            "GRANT SELECT ON orders TO {other} WITH GRANT OPTION; SET ROLE {other}; GRANT SELECT ON orders TO etl",
+            "SELECT on table public.orders",
+        ),
+        ("GRANT USAGE ON SCHEMA stats_daily TO {other}", "USAGE on schema stats_daily"),
+    ],
+)
+@pytest.mark.parametrize("options", [{"state": "absent"}, {"exclusive": True}], ids=["absent", "exclusive"])
+def test_what_the_role_passed_on_is_not_taken_from_others(
+    server: PostgresServer, run: Run, arguments: Login, role: str, passed_on: str, what: str, options: Login
+) -> None:
+    other = f"{role}_other"
+    run(f"CREATE ROLE {other}; GRANT USAGE ON SCHEMA public TO {other}, {{0}}")
+    try:
+        perform(DEFINITION, arguments)
+        run(
+            "GRANT DELETE ON customers TO {0}; SET ROLE app_owner; GRANT SELECT ON orders TO {0} WITH GRANT OPTION"
+        )
+        run("GRANT USAGE ON SCHEMA stats_daily TO {0} WITH GRANT OPTION")
+        run("SET ROLE {0};" + passed_on.replace("{other}", other))
+        theirs = {row for row in run(PRIVILEGES) if row[1] != role}
+        planned = perform(DEFINITION, {**arguments, **options}, check=True)
+        done = perform(DEFINITION, {**arguments, **options})
+        assert (done["failed"], done["changed"]) == (False, True), done
+        assert planned["statements"] == done["statements"]
+        assert {row for row in run(PRIVILEGES) if row[1] != role} == theirs
+        prefix = "GRANT OPTION FOR " if "exclusive" in options else ""
+        (item,) = done["unmanageable"]["list"]
+        assert (item["what"], item["owner"]) == (prefix + what, role)
+        assert f"holds it through role {role}, which granted it further" in item["reason"]
+        run(item["statement"])
+        again = perform(DEFINITION, {**arguments, **options, "on_unmanageable": "fail"})
+        assert (again["failed"], len(again["statements"])) == (False, 1), again
+        assert perform(DEFINITION, {**arguments, **options})["changed"] is False
+    finally:
+        run(f"DROP OWNED BY {other} CASCADE; DROP ROLE {other}")

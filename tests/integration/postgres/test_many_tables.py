@@ -13,7 +13,8 @@ from typing import Any
 import psycopg2
 import pytest
 
-from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.grants import CHUNK, DEFINITION
+from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.grants import DEFINITION
+from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.grants_plan import CHUNK
 from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.session import Session
 from tests.helpers.postgres_modules import perform, unwritten
 from tests.sandbox.many_tables import many_tables

@@ -16,12 +16,22 @@ from ansible_collections.omni_analytics.connect.plugins.module_utils._errors imp
     Prerequisite,
     Refused,
 )
-from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.grants import (
+from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.grants import DEFINITION
+from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.grants_apply import PastLocks
+from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.grants_plan import (
     CHUNK,
-    DEFINITION,
+    Planner,
+    RightsChange,
+)
+from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.grants_state import (
+    CREATOR,
+    GRANTOR,
+    NO_OPTION,
     Right,
     State,
+    too_much_in_relations,
 )
+from tests.helpers.perform import said as plain
 
 GRANTED = State(
     role_exists=True,
@@ -36,11 +46,11 @@ GRANTED = State(
     excess=(),
     of_public=(),
 )
-DATABASE = Right("DATABASE", ("sales",), "CONNECT", "dba", able=True)
-PUBLIC = Right("SCHEMA", ("public",), "USAGE", "dba", able=True)
-TABLE = Right("TABLE", ("public", "t"), "SELECT", "dba", able=True)
-SEQUENCE = Right("SEQUENCE", ("public", "s"), "SELECT", "dba", able=True)
-LATER = Right("TABLES", ("a",), "SELECT", "etl", able=True)
+DATABASE = Right("DATABASE", ("sales",), "CONNECT", 1, "dba")
+PUBLIC = Right("SCHEMA", ("public",), "USAGE", 2, "dba")
+TABLE = Right("TABLE", ("public", "t"), "SELECT", 3, "dba")
+SEQUENCE = Right("SEQUENCE", ("public", "s"), "SELECT", 4, "dba")
+LATER = Right("TABLES", ("a",), "SELECT", 2, "etl")
 OMNI = ("omni",)
 FOR_ROLE = "ALTER DEFAULT PRIVILEGES FOR ROLE {}"
 
@@ -79,7 +89,7 @@ def build(monkeypatch: pytest.MonkeyPatch, **options: Any) -> Any:
             ],
         ),
         (
-            [TABLE, replace(TABLE, name=("public", "theirs"), able=False), replace(LATER, able=False)],
+            [TABLE, replace(TABLE, name=("public", "theirs"), hindrance=NO_OPTION), replace(LATER, hindrance=CREATOR)],
             [("GRANT SELECT ON TABLE {} TO {}", (("public", "t"),), OMNI)],
         ),
     ],
@@ -131,7 +141,42 @@ def test_what_is_granted(missing: list[Right], planned: list[Any], monkeypatch: 
                 "USAGE on later schemas of etl in any schema",
             ],
         ),
-        ("present", [replace(TABLE, able=False)], [], []),
+        ("present", [replace(TABLE, hindrance=GRANTOR)], [], []),
+        (
+            "present",
+            [replace(TABLE, privilege="UPDATE", whole=False, columns=("id",))],
+            [("REVOKE UPDATE ({}) ON TABLE {} FROM {}", (("id",),), (("public", "t"),), OMNI)],
+            ["UPDATE on table public.t (id)"],
+        ),
+        (
+            "present",
+            [
+                replace(TABLE, option=True, whole=False, columns=("id",)),
+                replace(TABLE, name=("x", "u"), option=True, columns=("id",)),
+            ],
+            [
+                ("REVOKE GRANT OPTION FOR SELECT ({}) ON TABLE {} FROM {}", (("id",),), (("public", "t"),), OMNI),
+                ("REVOKE GRANT OPTION FOR SELECT ON TABLE {} FROM {}", (("x", "u"),), OMNI),
+            ],
+            [
+                "GRANT OPTION FOR SELECT on table public.t (id)",
+                "GRANT OPTION FOR SELECT on table x.u",
+                "GRANT OPTION FOR SELECT on table x.u (id)",
+            ],
+        ),
+        (
+            "absent",
+            [replace(TABLE, columns=("id", "name"), grantable=("name",))],
+            [
+                (
+                    "REVOKE SELECT ON TABLE {} FROM {}; GRANT SELECT ({}) ON TABLE {} TO {}; "
+                    "GRANT SELECT ({}) ON TABLE {} TO {} WITH GRANT OPTION",
+                    (("public", "t"),), OMNI, (("id",),), (("public", "t"),), OMNI,
+                    (("name",),), (("public", "t"),), OMNI,
+                ),
+            ],
+            ["SELECT on table public.t"],
+        ),
     ],
 )  # fmt: skip
 def test_what_is_revoked(
@@ -145,8 +190,11 @@ def test_what_is_revoked(
 
 
 UNABLE: dict[str, Any] = {
-    "missing": (replace(TABLE, able=False), TABLE, replace(LATER, able=False), replace(LATER, name=("b",), able=False)),
-    "excess": (replace(TABLE, privilege="UPDATE", owner="etl", able=False),),
+    "missing": (
+        replace(TABLE, hindrance=NO_OPTION), TABLE,
+        replace(LATER, hindrance=CREATOR), replace(LATER, name=("b",), hindrance=CREATOR),
+    ),
+    "excess": (replace(TABLE, privilege="UPDATE", owner="etl", hindrance=GRANTOR),),
 }  # fmt: skip
 
 
@@ -154,7 +202,7 @@ def test_what_this_login_cannot_manage(monkeypatch: pytest.MonkeyPatch) -> None:
     resource = build(monkeypatch, max_listed=2)
     found = resource._unmanageable(replace(GRANTED, **UNABLE))
     assert (found["count"], found["truncated"]) == (3, True)
-    assert found["items"] == [
+    assert found["list"] == [
         {
             "what": "SELECT on table public.t",
             "owner": "dba",
@@ -168,7 +216,7 @@ def test_what_this_login_cannot_manage(monkeypatch: pytest.MonkeyPatch) -> None:
             "statement": f"{FOR_ROLE} IN SCHEMA {{}} GRANT SELECT ON TABLES TO {{}}",
         },
     ]
-    last = build(monkeypatch, max_listed=0)._unmanageable(replace(GRANTED, **UNABLE))["items"][-1]
+    last = build(monkeypatch, max_listed=0)._unmanageable(replace(GRANTED, **UNABLE))["list"][-1]
     assert last["reason"] == "role etl granted it, and only that role can take it back"
     with pytest.raises(Refused, match=r"this login cannot manage 3 of them, first SELECT on table public\.t"):
         build(monkeypatch, on_unmanageable="fail").plan(replace(GRANTED, **UNABLE))
@@ -187,11 +235,11 @@ def test_a_statement_names_so_many_relations_and_no_more(monkeypatch: pytest.Mon
 def test_what_was_already_there_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same number in check mode, where nothing was granted yet, and after a run."""
     resource = build(monkeypatch)
-    before = replace(GRANTED, missing=(TABLE, SEQUENCE, replace(LATER, able=False)))
-    after = replace(GRANTED, missing=(replace(LATER, able=False),))
+    before = replace(GRANTED, missing=(TABLE, SEQUENCE, replace(LATER, hindrance=CREATOR)))
+    after = replace(GRANTED, missing=(replace(LATER, hindrance=CREATOR),))
     done = resource.plan(before)
     for state in (before, after):
-        learned = resource.result(state, done)
+        learned = {**resource.report(done), **resource.result(state, done)}
         assert (learned["already"], learned["granted"]["count"], learned["unmanageable"]["count"]) == (
             4,
             2,
@@ -199,28 +247,148 @@ def test_what_was_already_there_is_counted(monkeypatch: pytest.MonkeyPatch) -> N
         )
 
 
+def test_statements_that_differ_in_who_they_are_run_as(monkeypatch: pytest.MonkeyPatch) -> None:
+    rights = (
+        TABLE,
+        replace(TABLE, name=("x", "u"), as_role="etl"),
+        replace(TABLE, name=("x", "v"), as_role="etl"),
+    )
+    for state in (replace(GRANTED, missing=rights), replace(GRANTED, excess=rights)):
+        changes = build(monkeypatch).plan(state)
+        assert [(change.payload.as_role, len(change.rights)) for change in changes] == [(None, 1), ("etl", 2)]
+
+
+def test_what_the_role_passed_on_is_taken_back_from_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A REVOKE is refused while somebody holds the privilege through the role."""
+    entries = [
+        ("omni", "a", None, True),
+        ("a", None, "id", True),
+        ("dba", "b", None, True),
+        ("b", "c", None, True),
+    ]
+    row = (
+        "TABLE",
+        3,
+        "public",
+        "t",
+        "SELECT",
+        "dba",
+        "",
+        None,
+        False,
+        True,
+        True,
+        (),
+        (),
+        entries,
+        True,
+        True,
+    )
+    excess = too_much_in_relations([row], "omni")
+    resource = build(monkeypatch)
+    assert resource.plan(replace(GRANTED, excess=tuple(excess))) == []
+    (item,) = resource._unmanageable(replace(GRANTED, excess=tuple(excess)))["list"]
+    assert (item["what"], item["owner"]) == ("SELECT on table public.t", "omni")
+    assert "PUBLIC, a holds it through role omni, which granted it further" in item["reason"]
+    assert item["statement"] == (
+        "SET ROLE {}; REVOKE SELECT ({}) ON TABLE {} FROM PUBLIC; RESET ROLE; "
+        "SET ROLE {}; REVOKE SELECT ON TABLE {} FROM {}; RESET ROLE"
+    )
+    alone = too_much_in_relations([(*row[:-3], entries[2:], *row[-2:])], "omni")
+    assert [change.payload.text for change in resource.plan(replace(GRANTED, excess=tuple(alone)))] == [
+        "REVOKE SELECT ON TABLE {} FROM {}"
+    ]
+
+
+def test_a_grant_is_known_by_its_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table that was dropped and made anew has another oid: its grant is another effect."""
+    resource = build(monkeypatch)
+    first, same, anew = (
+        resource.plan(replace(GRANTED, missing=(right,)))[0].effects
+        for right in (TABLE, replace(TABLE, name=("public", "renamed")), replace(TABLE, oid=9))
+    )
+    assert first == same
+    assert not first & anew
+
+
+def past_locks(
+    busy: dict[str, int], tables: int, patience: float = 100.0
+) -> tuple[list[str], list[str], list[int]]:
+    """What is granted, and what is left, where each of ``busy`` is locked for so many tries; and how many names
+    each statement had that was tried."""
+    planner = Planner("omni", absent=False)
+    tried: list[int] = []
+
+    def send(change: RightsChange, seconds: float) -> None:
+        tried.append(len(change.rights))
+        names = [right.name[1] for right in change.rights if busy.get(right.name[1], 0) > 0]
+        for name in names:
+            busy[name] -= 1
+        if names:
+            raise Refused("", sqlstate="55P03")
+
+    sender = PastLocks(planner, send, patience)
+    rights = [replace(TABLE, name=("public", f"t{number}"), oid=number) for number in range(tables)]
+    made = list(sender.send(list(planner.changes("GRANT", rights)), locked={7}))
+    return (
+        [right.name[1] for change in made for right in change.rights],
+        [right.name[1] for right in sender.locked],
+        tried,
+    )
+
+
 @pytest.mark.parametrize(
-    ("lacking", "said"),
+    ("busy", "left"),
     [
-        ({"absent_schemas": ("gone", "lost")}, "there is no schema gone, lost. Correct schemas"),
-        ({"unknown_creators": ("nobody",)}, "Reading default_privileges_for: there is no role nobody"),
+        ({}, []),
+        ({"t3": 10**6, "t900": 10**6}, ["t3", "t900"]),
+        # It is free by the time that all the rest is done.
+        ({"t3": 9}, []),
     ],
 )
-def test_what_is_not_there(lacking: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_locked_table_keeps_no_other_waiting(busy: dict[str, int], left: list[str]) -> None:
+    granted, locked, tried = past_locks(busy, 1200)
+    assert sorted(locked) == left
+    assert sorted(granted + locked) == sorted(f"t{number}" for number in range(1200))
+    assert len(tried) < 60
+    # What was known to be locked is the first that was left for the end.
+    assert granted.index("t7") > granted.index("t1199")
+
+
+def test_no_more_is_tried_apart_when_the_patience_is_over() -> None:
+    granted, locked, tried = past_locks({"t3": 10**6}, 1200, patience=0)
+    assert len(tried) == 5
+    assert len(granted) == 701
+    assert len(locked) == 499
+
+
+@pytest.mark.parametrize(
+    ("lacking", "changes", "said"),
+    [
+        ({"absent_schemas": ("gone", "lost")}, [], "there is no schema gone, lost. Correct schemas"),
+        ({"unknown_creators": ("nobody",)}, [], "there is no role nobody. Create it with omni_pg_user first"),
+        ({"role_exists": False}, [Change(None)], "there is no role omni. Create it"),
+        (
+            {"role_exists": False, "unknown_creators": ("nobody",)},
+            [Change(None)],
+            "there is no role omni, nobody. Create it",
+        ),
+    ],
+)
+def test_what_is_not_there_is_required_by_a_run_alone(
+    lacking: dict[str, Any], changes: list[Change], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It cannot be granted, and there is nothing of it to revoke."""
     state = replace(GRANTED, **lacking)
     resource = build(monkeypatch)
-    with pytest.raises(Prerequisite, match=said):
-        resource.plan(state)
-    assert build(monkeypatch, state="absent").plan(state) == []
-
-
-def test_the_role_is_required_by_a_run_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    resource = build(monkeypatch)
-    resource.require(GRANTED, [Change(None)])
-    resource.plan(replace(GRANTED, role_exists=False))
-    with pytest.raises(Prerequisite, match=r"there is no role omni\. Create it with omni_pg_user first"):
-        resource.require(replace(GRANTED, role_exists=False), [Change(None)])
+    resource.plan(state)
+    resource.require(GRANTED, changes)
+    with pytest.raises(Prerequisite) as caught:
+        resource.require(state, changes)
+    assert said in plain(caught.value, DEFINITION)
+    absent = build(monkeypatch, state="absent")
+    assert absent.plan(state) == []
+    absent.require(state, changes)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,85 @@
+# Copyright: (c) 2026, omni_analytics.connect contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Sending thousands of grants past the few tables that somebody has locked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+
+from .._errors import Refused
+from .grants_plan import Planner, RightsChange
+from .grants_state import Right
+
+LOCK_NOT_AVAILABLE = "55P03"
+#: How long one of many tries waits for a lock, in seconds.
+SHORT = 0.2
+
+Send = Callable[[RightsChange, float], None]
+
+
+class PastLocks:
+    """Sends changes; what meets a lock is halved until only the locked table is left, and tried again at the end.
+
+    :param send: sends one change in a transaction of its own, waiting so many seconds for a lock.
+    :param patience: how many seconds all tries together wait for locks.
+    """
+
+    def __init__(self, planner: Planner, send: Send, patience: float) -> None:
+        self._planner = planner
+        self._send = send
+        self._left_to_wait = patience
+        self._short = min(SHORT, patience / 10)
+        #: what is still locked after the last change
+        self.locked: list[Right] = []
+
+    def send(self, changes: Sequence[RightsChange], locked: Collection[int]) -> Iterator[RightsChange]:
+        """Send ``changes``, those about the objects in ``locked`` last. Yields each that was made.
+
+        :param locked: the oids of relations that are known to be locked.
+        """
+        later: list[RightsChange] = []
+        for change in changes:
+            for verb_rights, into in self._apart(change, locked):
+                if into:
+                    later.append(verb_rights)
+                else:
+                    yield from self._halving(verb_rights, later, self._short)
+        for change in later:
+            # Most of the patience is for the end, when nothing else has to wait behind it.
+            yield from self._halving(change, None, self._left_to_wait / 2)
+
+    def _apart(self, change: RightsChange, locked: Collection[int]) -> Iterator[tuple[RightsChange, bool]]:
+        taken = [right for right in change.rights if right.oid in locked and not right.later]
+        if not taken:
+            yield change, False
+            return
+        free = [right for right in change.rights if right not in taken]
+        if free:
+            yield self._planner.change(change.verb, free), False
+        yield self._planner.change(change.verb, taken), True
+
+    def _halving(
+        self, change: RightsChange, later: list[RightsChange] | None, seconds: float
+    ) -> Iterator[RightsChange]:
+        """Send ``change``, or what of it is not locked; the rest goes to ``later``, or is locked for good."""
+        begun = time.monotonic()
+        try:
+            self._send(change, max(seconds, 0.01))
+        except Refused as refused:
+            if refused.detail.get("sqlstate") != LOCK_NOT_AVAILABLE:
+                raise
+            self._left_to_wait = max(0, self._left_to_wait - (time.monotonic() - begun))
+        else:
+            yield change
+            return
+        half = len(change.rights) // 2
+        if half and self._left_to_wait:
+            for part in (change.rights[:half], change.rights[half:]):
+                yield from self._halving(self._planner.change(change.verb, part), later, self._short)
+        elif later is not None:
+            later.append(change)
+        else:
+            self.locked += change.rights
