@@ -14,6 +14,9 @@ description:
     that tables made later are readable too.
   - The catalog is read first, and only what is missing is granted, in statements that each name at most 500 relations
     and are a transaction of their own. A database that is as wanted costs two queries and no write.
+  - A table that somebody has locked is left for the end, and the others are granted meanwhile. What is still locked
+    when O(lock_timeout) is over, for all such tables together, fails the task. RV(granted) and RV(revoked) of the
+    failed task say what was done, and C(error.locked) and C(error.pids) what was not, and whose lock it is.
   - Postgres ties default privileges to the role that makes a table. They are therefore set for each role that
     already owns something in a schema, and for the schema's owner. Without that, tables that others make later stay
     unreadable.
@@ -59,7 +62,8 @@ options:
   on_unmanageable:
     description:
       - What to do about privileges that O(login_user) can neither grant nor revoke, because somebody else owns the
-        object, or granted them.
+        object, or granted them, because O(login_user) lacks USAGE on the schema, without which it cannot name what is
+        in it, or because the role has granted them further.
       - V(warn) does the rest and says what is left, with the statement that somebody who can should run.
       - V(fail) does nothing then.
       - V(ignore) only lists it in RV(unmanageable).
@@ -81,8 +85,11 @@ options:
         those of O(exclude_schemas), on their relations, and as default privileges for tables, sequences and schemas.
         That includes the right to grant further what it has.
       - What it owns, and what it has as a member of another role or as C(PUBLIC), it keeps.
-      - A privilege that was granted by another role than the object's owner stays, since a REVOKE would silently not
-        remove it. It is listed in RV(unmanageable).
+      - A REVOKE takes back what one role granted. Where that is another than Postgres would take for O(login_user),
+        the statement is run as that role (C(SET LOCAL ROLE)). Where O(login_user) cannot act as it, the privilege
+        stays, and is listed in RV(unmanageable).
+      - A privilege that the role has granted further stays too, since others would lose what they hold through it.
+        RV(unmanageable) says who that is, and the statement that takes it from them. The next run does the rest.
       - A REVOKE on a table takes the same privilege on its columns along. Those are listed in RV(revoked) too.
       - With O(default_privileges_for=auto), default privileges for SELECT in O(schemas) stay whoever makes the tables.
       - Only for O(state=present).
@@ -92,8 +99,9 @@ options:
     description:
       - V(present) grants.
       - V(absent) revokes what V(present) gives with the same options, default privileges included, and nothing else.
-        Privileges on single columns that somebody granted stay. With O(default_privileges_for=auto), default privileges
-        in O(schemas) go whoever makes the tables.
+        What another role granted than O(login_user) would grant as stays, and is listed in RV(unmanageable).
+        Privileges on single columns that somebody granted stay as they are, with the right to grant them further.
+        With O(default_privileges_for=auto), default privileges in O(schemas) go whoever makes the tables.
     type: str
     default: present
     choices: [present, absent]
@@ -171,36 +179,36 @@ already:
   sample: 43
 granted:
   description: What was granted, or in check mode would be.
-  returned: success
+  returned: success and failure
   type: dict
   contains:
     count:
       description: How many privileges.
       type: int
-    names:
+    list:
       description: The first O(max_listed) of them.
       type: list
       elements: str
     truncated:
       description: Whether there are more than are listed.
       type: bool
-  sample: {count: 2, names: [CONNECT on database sales, SELECT on table public.orders], truncated: false}
+  sample: {count: 2, list: [CONNECT on database sales, SELECT on table public.orders], truncated: false}
 revoked:
   description: What was revoked, or in check mode would be.
-  returned: success
+  returned: success and failure
   type: dict
   contains:
     count:
       description: How many privileges.
       type: int
-    names:
+    list:
       description: The first O(max_listed) of them.
       type: list
       elements: str
     truncated:
       description: Whether there are more than are listed.
       type: bool
-  sample: {count: 1, names: [INSERT on table public.orders], truncated: false}
+  sample: {count: 1, list: [INSERT on table public.orders], truncated: false}
 unmanageable:
   description: What this login can neither grant nor revoke. Default privileges of one role count once.
   returned: success
@@ -209,7 +217,7 @@ unmanageable:
     count:
       description: How many privileges.
       type: int
-    items:
+    list:
       description: The first O(max_listed) of them.
       type: list
       elements: dict
@@ -218,13 +226,15 @@ unmanageable:
           description: The privilege, and on what.
           type: str
         owner:
-          description: The role that can do it. It owns the object, makes the tables, or granted the privilege.
+          description:
+            - The role that can do it. It owns the object, makes the tables, or granted the privilege, or granted it
+              further.
           type: str
         reason:
           description: Why this login cannot.
           type: str
         statement:
-          description: What somebody with the rights of that role should run.
+          description: What a superuser, or somebody else with the rights of that role, should run.
           type: str
     truncated:
       description: Whether there are more than are listed.
@@ -244,8 +254,8 @@ unmatched:
   type: list
   elements: str
 statements:
-  description: The SQL that was sent, or in check mode would be.
-  returned: success
+  description: The SQL that was sent, or in check mode would be. A failed task lists what it had done by then.
+  returned: success and failure
   type: list
   elements: str
   sample: ['GRANT SELECT ON TABLE "public"."orders" TO "omni"']

@@ -80,9 +80,8 @@ class Session:
         :param lock_timeout: how many seconds to wait for a lock, where that is not what the options say.
         """
         params = self._params
-        lock_timeout = params["lock_timeout"] if lock_timeout is None else lock_timeout
         settings = [
-            ("lock_timeout", f"{round(lock_timeout * 1000)}ms"),
+            ("lock_timeout", f"{params['lock_timeout']}s"),
             ("statement_timeout", f"{params['statement_timeout']}s"),
             ("jit", "off"),
             ("search_path", "pg_catalog"),
@@ -99,6 +98,10 @@ class Session:
                     sql.Literal(LOCK)
                 )
             )
+            if lock_timeout is not None:
+                # After the lock that runs of this collection take turns with: their patience is another.
+                milliseconds = sql.Literal(f"{round(lock_timeout * 1000)}ms")
+                begin[-1] += sql.SQL(", set_config('lock_timeout', {}, true)").format(milliseconds)
         try:
             cursor = self._send(sql.SQL("; ").join(begin), (), "beginning a transaction")
             if writing and cursor.fetchone()["standby"]:

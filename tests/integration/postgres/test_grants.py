@@ -68,7 +68,7 @@ def test_lifecycle(server: PostgresServer, arguments: Login, role: str, door: ha
         door=door,
     )
     assert made["schemas"] == ALL
-    assert made["unmanageable"] == {"count": 0, "items": [], "truncated": False}
+    assert made["unmanageable"] == {"count": 0, "list": [], "truncated": False}
     assert "warnings" not in made
     everything = {
         name for (name,) in server.execute(database, READABLE, (list("rpvmfS"), "postgres", "postgres"))
