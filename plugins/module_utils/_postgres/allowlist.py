@@ -251,8 +251,8 @@ class Allowlist(PostgresResource):
 
     def result(self, state: State, done: Sequence[Change]) -> dict[str, Any]:
         nets, attempts = self.wanted.nets, self._attempts(state, every=True)
-        after = self._file(state, self._data(state))
-        told = allowlist_report.decisions(after, nets, attempts)
+        file = self._file(state, self._data(state))
+        told = allowlist_report.decisions(file.path, file.rules, nets, attempts)
         result: dict[str, Any] = {
             "path": state.path,
             "role": self.wanted.role,
@@ -261,9 +261,8 @@ class Allowlist(PostgresResource):
             "decided_by": shortened(told, self.max_listed),
         }
         if not self.absent:
-            earlier = allowlist_report.decisions(
-                state.file.without(state.file.find(self.wanted)), nets, attempts
-            )
+            others = file.others(file.find(self.wanted))
+            earlier = allowlist_report.decisions(file.path, others, nets, attempts)
             result["warnings"] = allowlist_report.warnings(
                 state.facts, self.wanted, earlier, told, bool(done)
             )

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .._errors import Conflict
-from .pg_hba import CONTINUATIONS, REGEXES, Files, Line, Net, lines, rules
+from .pg_hba import CONTINUATIONS, REGEXES, Files, Line, Net, Rule, lines, rules
 from .pg_hba_judgement import Attempt, Decision, decide, spelled
 
 #: Words that mean something else than a name where they stand without quotes.
@@ -80,7 +80,6 @@ class File:
     def __init__(self, data: bytes, path: str, version: int, files: Files) -> None:
         self.data, self.path, self.version, self.files = data, path, version, files
         self.raw = re.findall(rb"[^\n]*\n|[^\n]+\Z", data)
-        self.ending = b"\r\n" if self.raw and self.raw[0].endswith(b"\r\n") else b"\n"
         self.lines = list(lines(data, version))
         self.rules = rules(data, path, version, files)
 
@@ -109,6 +108,15 @@ class File:
         """What is in the block, its first and last line included."""
         return [line.rstrip(b"\r\n") for line in self.raw[block.begin : block.end]]
 
+    def inside(self, block: Block | None) -> list[Rule]:
+        """The rules of the block."""
+        return [rule for rule in self.rules if block and block.begin < rule.top <= block.end]
+
+    def others(self, block: Block | None) -> list[Rule]:
+        """All other rules."""
+        ours = self.inside(block)
+        return [rule for rule in self.rules if rule not in ours]
+
     def without(self, block: Block | None) -> File:
         """The file as it would be without the block."""
         if block is None:
@@ -124,11 +132,13 @@ class File:
         Where the last line has no end, it gets one, and the block's last line has none instead: so the file
         comes back as it was when the block goes.
         """
-        text = [line + self.ending for line in wanted.text(self.version)]
         before = self.raw[:at]
+        ends = [line for line in [*before[::-1], *self.raw[at:]] if line.endswith(b"\n")]
+        end = b"\r\n" if ends and ends[0].endswith(b"\r\n") else b"\n"  # as the lines nearby have it
+        text = [line + end for line in wanted.text(self.version)]
         if before and not before[-1].endswith(b"\n"):
-            before.append(self.ending)
-            text[-1] = text[-1][: -len(self.ending)]
+            before.append(end)
+            text[-1] = text[-1][: -len(end)]
         return b"".join([*before, *text, *self.raw[at:]])
 
     def above(self, number: int) -> int:
@@ -202,7 +212,7 @@ def place(file: File, block: Block | None, wanted: Wanted, attempts: Sequence[At
 def _standing(file: File, block: Block, rest: File, attempts: Sequence[Attempt]) -> set[int]:
     """The rules that would decide an address which the block lets in already: that it stands above these was
     decided when it came there. One that has no rules yet was put there by hand, above all that follows."""
-    inside = [rule for rule in file.rules if block.begin < rule.top <= block.end]
+    inside = file.inside(block)
     if not inside:
         return set(range(len(rest.rules)))
     return {

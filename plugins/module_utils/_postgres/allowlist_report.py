@@ -10,24 +10,26 @@ import ipaddress
 from collections.abc import Sequence
 from typing import Any
 
-from .allowlist_block import File, Wanted
+from .allowlist_block import Wanted
 from .allowlist_server import Facts
-from .pg_hba import Net
+from .pg_hba import Net, Rule
 from .pg_hba_judgement import Attempt, Decision, decide, spelled
 
 
-def decisions(file: File, nets: Sequence[Net], attempts: Sequence[Attempt]) -> list[dict[str, Any]]:
+def decisions(
+    path: str, rules: Sequence[Rule], nets: Sequence[Net], attempts: Sequence[Attempt]
+) -> list[dict[str, Any]]:
     """The line that decides each address, for each way of logging in; several where they decide parts of a net
-    or cannot be judged."""
+    or cannot be judged. ``path`` is where there would be one that is not there."""
     return [
-        _told(file, net, attempt, decision)
+        _told(path, net, attempt, decision)
         for net in nets
         for attempt in attempts
-        for decision in decide(file.rules, net, attempt)
+        for decision in decide(rules, net, attempt)
     ]
 
 
-def _told(file: File, net: Net, attempt: Attempt, decision: Decision) -> dict[str, Any]:
+def _told(path: str, net: Net, attempt: Attempt, decision: Decision) -> dict[str, Any]:
     rule = decision.rule
     part = [spelled(one) for one in decision.nets]
     told: dict[str, Any] = {
@@ -35,7 +37,7 @@ def _told(file: File, net: Net, attempt: Attempt, decision: Decision) -> dict[st
         "part": [] if part == [spelled(net)] else part[:10],
         "tls": attempt.tls,
         "method": "none",
-        "file": file.path,
+        "file": path,
         "line": None,
         "unsure": decision.unsure,
     }
@@ -67,7 +69,8 @@ def warnings(
 ) -> list[str]:
     """What deserves a look.
 
-    :param before: who decides the addresses in the file as it was; ``after``, as it is now or would be.
+    :param after: who decides the addresses in the file as it is now, or would be.
+    :param before: who would, were the block not there.
     """
     found = []
     for line, whom in trusted(after):
