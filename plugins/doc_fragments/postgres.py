@@ -12,13 +12,16 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   login_db:
-    description: The database to work in, and to log in to.
+    description:
+      - The database to work in, and to log in to.
+      - A name. What looks like a URL or a connection string is refused, and is not repeated.
     type: str
     required: true
     aliases: [database]
   login_host:
     description:
-      - Address of the server. Several, separated by commas, are tried in turn.
+      - Address of the server. Several, separated by commas, are tried in turn, and so are several addresses of
+        one name, each for O(connect_timeout). All of them are tried at O(login_port).
       - Without it and without O(login_unix_socket), libpq decides (C(PGHOST), or the local socket).
     type: str
   login_port:
@@ -53,21 +56,29 @@ options:
   ssl_key:
     description: File with the client's key.
     type: path
+  ssl_key_password:
+    description: Password of the client's key, where it has one (libpq's C(sslpassword)).
+    type: str
   session_role:
     description: A role to work as after the login (C(SET ROLE)), for the length of each transaction.
     type: str
   connect_params:
     description:
-      - More of libpq's connection keywords, such as C(target_session_attrs). They win over the other options.
-      - Passwords belong into O(login_password); here they would be shown.
+      - More of libpq's connection keywords, such as C(target_session_attrs), C(hostaddr) or C(service).
+      - What has an option of its own is refused here, and so is a C(role) in C(options). So a login is always the
+        one that the other options name.
     type: dict
     default: {}
   connect_timeout:
-    description: How long to wait for each server's answer to a login, in seconds.
+    description:
+      - How long to wait for each address's answer to a login, in seconds.
+      - Name servers that do not answer are given up after that time, too.
     type: int
     default: 10
   lock_timeout:
-    description: How long a statement waits for a lock that somebody else holds, in seconds.
+    description:
+      - How long a statement waits for a lock that somebody else holds, in seconds.
+      - For another run of this collection that changes the same database, a task waits up to 5 minutes instead.
     type: int
     default: 5
   statement_timeout:

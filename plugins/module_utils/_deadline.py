@@ -11,13 +11,19 @@ from collections.abc import Callable
 from typing import Any
 
 
-def call_within(seconds: float, call: Callable[[], Any], discard: Callable[[Any], None] | None = None) -> Any:
+def call_within(
+    seconds: float,
+    call: Callable[[], Any],
+    discard: Callable[[Any], None] | None = None,
+    more: Callable[[], float] = lambda: 0,
+) -> Any:
     """What ``call`` returns or raises, if it does so within ``seconds``.
 
     It runs in a thread of its own, so that whatever it is stuck in (a name server that does not answer, a TLS
     handshake, a byte a minute), the task goes on, and hears its ``timeout`` and Ctrl-C meanwhile.
 
     :param discard: gets what ``call`` returns when it is too late, to close it.
+    :param more: asked when the time is over: how many seconds more there are.
     :raises TimeoutError: the time is over. The call may still go on, and what it did is not known.
     """
     ended = threading.Event()
@@ -38,7 +44,8 @@ def call_within(seconds: float, call: Callable[[], Any], discard: Callable[[Any]
             discard(returned["value"])
 
     threading.Thread(target=run, daemon=True).start()
-    ended.wait(seconds)
+    if not ended.wait(seconds):
+        ended.wait(more())
     with lock:
         if not outcome:
             outcome["late"] = True

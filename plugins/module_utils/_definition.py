@@ -87,7 +87,7 @@ class Definition:
             with resource:
                 return converge(resource, check_mode), secrets
         except ConnectError as error:
-            return error.result(), secrets
+            return error.result(), secrets | error.secrets
         except Exception as error:  # a bug of ours must fail one task, not the run
             return {
                 "failed": True,

@@ -36,6 +36,8 @@ class ConnectError(Exception):
         self.detail = detail
         #: what the task had already done, as a result has it
         self.partial: dict[str, Any] = {}
+        #: values of options that must not be shown, though nothing marks their option as a secret
+        self.secrets: set[str] = set()
 
     def result(self) -> dict[str, Any]:
         """What a failed task returns."""

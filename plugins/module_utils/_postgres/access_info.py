@@ -20,7 +20,7 @@ from .._errors import InvalidInput, Moved, Refused, Skipped, Unreachable
 from .access_info_sql import ACCESS, HARMLESS, SCHEMAS
 from .driver import LIBRARY
 from .login import Login
-from .login_errors import wrong_password
+from .login_errors import LoginRefused
 from .login_options import OPTIONS
 from .names import check_role
 from .session import Session
@@ -42,6 +42,7 @@ class State:
 
     login: str
     how: str
+    wrong_password: bool
     version: int
     tls: str | None
     absent_schemas: tuple[str, ...]
@@ -71,7 +72,7 @@ class Access(Resource):
             raise InvalidInput("Reading try_upload", "there is no schema to try it in", "Set upload_schema.")
 
     def read(self) -> State:
-        login, how = "not_tried", "no password was given"
+        login, how, wrong_password = "not_tried", "no password was given", False
         with ExitStack() as opened:
             if self.params["password"] is not None:
                 try:
@@ -84,11 +85,12 @@ class Access(Resource):
                     if self.params["login_user"] is None:
                         raise
                     login, how = "refused", refused.said
+                    wrong_password = isinstance(refused, LoginRefused) and refused.wrong_password
             if login != "succeeded":
                 session = opened.enter_context(Session(self.params))
-            return self._look(session, login, how)
+            return self._look(session, login, how, wrong_password)
 
-    def _look(self, session: Session, login: str, how: str) -> State:
+    def _look(self, session: Session, login: str, how: str, wrong_password: bool) -> State:
         with session.transaction():
             spaces = [row["name"] for row in session.rows(SCHEMAS, {})]
             chosen = _schemas.choose(spaces, self.schemas, self.excluded)
@@ -111,6 +113,7 @@ class Access(Resource):
         return State(
             login=login,
             how=how,
+            wrong_password=wrong_password,
             version=session.version,
             tls=info.ssl_attribute("protocol") if info.ssl_in_use else None,
             absent_schemas=chosen.missing,
@@ -204,7 +207,7 @@ class Access(Resource):
             problems["role"] = "it may not log in (NOLOGIN)"
         elif found["expired"]:
             problems["role"] = "its password has expired (VALID UNTIL)"
-        elif state.login == "refused" and wrong_password(state.how):
+        elif state.wrong_password:
             problems["role"] = "its password is not the one given"
         elif not found["connects"]:
             problems["role"] = "it may not CONNECT to the database"
@@ -231,7 +234,7 @@ class Access(Resource):
         found = state.found
         concerns = {}
         refused = state.login == "refused" and found["can_login"] and found["connects"]
-        if refused and not wrong_password(state.how):
+        if refused and not state.wrong_password:
             concerns["login"] = (
                 f"logging in as it from here was refused ({state.how}); its rights were read with the other "
                 "login, and its password could not be checked"

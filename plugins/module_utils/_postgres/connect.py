@@ -6,17 +6,20 @@
 
 from __future__ import annotations
 
-import os
+import locale
 import select
+import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
+from .._deadline import call_within
 from .._errors import Refused, Unreachable
-from . import login_errors
 from .driver import extensions, psycopg2
 from .login import Login
+from .login_errors import LoginRefused
+from .password_file import password_keywords
 
 #: The oldest version that works, as the server tells it: 12.0.
 OLDEST = 120000
@@ -25,21 +28,34 @@ OLDEST = 120000
 def connect(login: Login) -> Any:
     """A connection in autocommit mode.
 
-    :raises Unreachable: nobody answered in time, or the login was refused.
+    libpq tries every host, and every address of a host's name, for up to ``login.timeout`` each. It does so only
+    where it waits by itself, which is why it has a thread here and no wait callback. Name servers have no
+    timeout in libpq: that all of it ends is the deadline's to see to.
+
+    :raises LoginRefused: somebody answered, and it was no.
+    :raises Unreachable: nobody answered in time.
     """
     doing = f"Logging in to {login}" + (f" as {login.user}" if login.user else "")
-    extensions.set_wait_callback(_wait)
-    try:
-        with deadline(login.timeout * _hosts(login.host)):
-            connection = psycopg2.connect(**login.keywords())
-    except TimeoutError:
-        raise Unreachable(
-            doing,
-            f"no answer within {login.timeout} s",
-            "Check the address, the port and the firewall on the way, or raise connect_timeout.",
-        ) from None
-    except psycopg2.Error as error:
-        raise Unreachable(doing, str(error), login_errors.advice(str(error))) from None
+    with password_keywords(login.password) as (password, path), _english():
+        keywords = {**login.keywords(), **password}
+        extensions.set_wait_callback(None)
+        try:
+            connection = call_within(
+                login.timeout + 1,
+                lambda: psycopg2.connect(**keywords),
+                discard=lambda late: late.close(),
+                more=lambda: login.timeout * (_addresses(login) - 1),
+            )
+        except TimeoutError:
+            raise Unreachable(
+                doing,
+                f"no answer within {login.timeout} s",
+                "Check the address, the name server and the firewall on the way, or raise connect_timeout.",
+            ) from None
+        except psycopg2.Error as error:
+            raise LoginRefused(doing, str(error), path) from None
+        finally:
+            extensions.set_wait_callback(_wait)
     connection.autocommit = True
     if connection.server_version < OLDEST:
         connection.close()
@@ -51,8 +67,32 @@ def connect(login: Login) -> Any:
     return connection
 
 
-def _hosts(host: str | None) -> int:
-    return host.count(",") + 1 if host and not os.path.isabs(host) else 1
+def _addresses(login: Login) -> int:
+    """How many addresses libpq tries in turn."""
+    hosts = str(login.more.get("hostaddr") or login.host or "").split(",")
+    return sum(_addresses_of(host, login) for host in hosts)
+
+
+def _addresses_of(host: str, login: Login) -> int:
+    if not host or host.startswith(("/", "@")):
+        return 1
+    with suppress(OSError, UnicodeError, TimeoutError):
+        found = call_within(
+            login.timeout, lambda: socket.getaddrinfo(host, login.port, type=socket.SOCK_STREAM)
+        )
+        return len(found)
+    return 1
+
+
+@contextmanager
+def _english() -> Iterator[None]:
+    """libpq's own words, and the system's, in English: they are looked into for what to do next."""
+    before = locale.setlocale(locale.LC_MESSAGES)
+    locale.setlocale(locale.LC_MESSAGES, "C")
+    try:
+        yield
+    finally:
+        locale.setlocale(locale.LC_MESSAGES, before)
 
 
 #: When the running call gives up, on the monotonic clock. A wait callback serves the whole process.
@@ -70,7 +110,7 @@ def deadline(seconds: float) -> Iterator[None]:
 
 
 def _wait(connection: Any) -> None:
-    """Wait for the server in Python, not in libpq: there neither a signal nor a deadline gets through."""
+    """Wait for an answer in Python, not in libpq: there neither a signal nor a deadline gets through."""
     while True:
         state = connection.poll()
         if state == extensions.POLL_OK:

@@ -11,14 +11,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from . import login_options
+from .driver import extensions
+
+#: How long past its statement_timeout a server may stay silent, in seconds.
+GRACE = 5
 
 
 @dataclass(frozen=True)
 class Login:
     """A login that nothing given elsewhere can override.
 
-    ``role`` is what each transaction runs as, where that is not ``user``. ``more`` are libpq's keywords that
-    have no option of their own.
+    ``role`` is what each transaction runs as, where that is not ``user``. ``silence`` is after how many seconds
+    an answer is given up. ``more`` are libpq's keywords that have no option of their own.
     """
 
     database: str
@@ -28,6 +32,7 @@ class Login:
     password: str | None
     role: str | None
     timeout: int
+    silence: int
     tls: Mapping[str, str | None]
     more: Mapping[str, Any]
 
@@ -46,16 +51,18 @@ class Login:
             password=params["login_password"],
             role=params["session_role"],
             timeout=params["connect_timeout"],
+            silence=params["statement_timeout"] + GRACE,
             tls={
                 "sslmode": params["ssl_mode"],
                 "sslrootcert": params["ca_cert"],
                 "sslcert": params["ssl_cert"],
                 "sslkey": params["ssl_key"],
+                "sslpassword": params["ssl_key_password"],
             },
-            more=params["connect_params"],
+            more={name: value for name, value in params["connect_params"].items() if value is not None},
         )
 
-    def as_user(self, user: str, password: str) -> Login:
+    def as_user(self, user: str, password: str | None) -> Login:
         """A login of somebody else to the same database, in the same way."""
         return replace(self, user=user, password=password, role=None)
 
@@ -68,10 +75,12 @@ class Login:
         return f"database {self.database} on {self.host or 'the local socket'}:{self.port}"
 
     def keywords(self) -> dict[str, Any]:
-        """What libpq is given."""
+        """What libpq is given, but for the password; see password_file."""
         keywords = {
             "application_name": "omni_analytics.connect",
             "keepalives_idle": 30,
+            # A server that takes no more bytes is noticed by the kernel: libpq itself would wait for it.
+            "tcp_user_timeout": self.silence * 1000 if extensions.libpq_version() >= 120000 else None,
             # Where a host was named, a stray PGHOSTADDR must not lead to another.
             "hostaddr": "" if self.host else None,
             **self.more,
@@ -79,7 +88,6 @@ class Login:
             "port": self.port,
             "dbname": self.database,
             "user": self.user,
-            "password": self.password,
             "client_encoding": "utf8",
             "connect_timeout": self.timeout,
             **self.tls,

@@ -6,24 +6,60 @@
 
 from __future__ import annotations
 
-#: What the server or libpq says, and what to do about it. The first one that fits counts.
+from .._errors import Unreachable
+
+#: What to do where the server refused the password.
+WRONG_PASSWORD = "Check login_user and login_password."
+#: What the server or libpq says, and what to do about it. The first one that fits counts. libpq's own words are
+#: English, see connect.py; a server may speak another language, and then the last line below is all there is.
 ADVICE = (
-    ("authentication failed", "Check login_user and login_password."),
+    ("authentication failed", WRONG_PASSWORD),
     ("no password supplied", "Set login_password."),
     ("pg_hba.conf", "The server's pg_hba.conf does not allow this login from here."),
     ("does not support SSL", "The server has no TLS: set ssl_mode to what it offers."),
     ("certificate", "Check ca_cert and ssl_mode: the server's certificate must name login_host."),
     ("could not translate host name", "Check login_host."),
+    ("too many c", "All the connections that the server or the role may have are in use: run again later."),
+    ("remaining connection slots", "All connections of the server are in use: run again later."),
+    ("permission denied for database", "Grant CONNECT on the database to the role that logs in."),
     ('database "', "Check login_db: it is the database that Omni will read."),
+    ("the database system is", "Run again when the server is up."),
     ("Connection refused", "Check login_host and login_port, and that the server runs."),
+    ("timeout expired", "Check the address, the port and the firewall on the way, or raise connect_timeout."),
+)
+OTHERWISE = "Check the login options."
+
+#: What a server says only to a login whose password was right, or that it did not ask for one.
+PAST_THE_PASSWORD = (
+    "too many connections for",
+    "permission denied for database",
+    "remaining connection slots",
 )
 
 
-def wrong_password(said: str) -> bool:
-    """Whether a login failed for its password: in Postgres' words, or in PgBouncer's."""
+class LoginRefused(Unreachable):
+    """The server, or libpq before it, let nobody in.
+
+    :param said: libpq's message.
+    :param password_path: the file that it read the password from ("": none); see password_file.
+    """
+
+    def __init__(self, doing: str, said: str, password_path: str = "") -> None:
+        lines = said.splitlines()
+        named = [line for line in lines if password_path and f'"{password_path}"' in line]
+        text = " ".join(line.strip() for line in lines if line not in named)
+        #: the server was given a password, and said that it is not the one
+        self.wrong_password = bool(named) or _says_wrong_password(text)
+        #: what was said comes after the check of a password, if there was one
+        self.past_the_password = any(words in text for words in PAST_THE_PASSWORD)
+        super().__init__(doing, text, WRONG_PASSWORD if self.wrong_password else _advice(text))
+
+
+def _says_wrong_password(said: str) -> bool:
+    """Whether it failed for its password, in Postgres' English words, or in those of PgBouncer, whose older
+    versions answer with another SQLSTATE."""
     return "password authentication failed" in said or "SASL authentication failed" in said
 
 
-def advice(said: str) -> str:
-    """What to do about a login that failed."""
-    return next((todo for words, todo in ADVICE if words in said), "Check the login options.")
+def _advice(said: str) -> str:
+    return next((todo for words, todo in ADVICE if words in said), OTHERWISE)

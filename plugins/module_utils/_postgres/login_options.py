@@ -6,10 +6,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from .._errors import InvalidInput
+from .driver import extensions, psycopg2
+from .names import check_name, check_text
 
 OPTIONS: dict[str, Any] = {
     "login_db": {"type": "str", "aliases": ["database"], "required": True},
@@ -26,6 +29,7 @@ OPTIONS: dict[str, Any] = {
     "ca_cert": {"type": "path"},
     "ssl_cert": {"type": "path"},
     "ssl_key": {"type": "path"},
+    "ssl_key_password": {"type": "str", "no_log": True},
     "session_role": {"type": "str"},
     "connect_params": {"type": "dict", "default": {}},
     "connect_timeout": {"type": "int", "default": 10},
@@ -47,11 +51,84 @@ RANGES = {
 }
 
 
+#: libpq's keywords that have an option, or that the collection sets itself (None). Given in connect_params too,
+#: they could lead a login somewhere else than the options and the messages say.
+#: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
+OPTION_OF = {
+    "client_encoding": None,
+    "connect_timeout": "connect_timeout",
+    "dbname": "login_db",
+    "host": "login_host",
+    "password": "login_password",
+    "port": "login_port",
+    "sslcert": "ssl_cert",
+    "sslkey": "ssl_key",
+    "sslmode": "ssl_mode",
+    "sslpassword": "ssl_key_password",
+    "sslrootcert": "ca_cert",
+    "user": "login_user",
+}
+#: What psycopg2.connect takes beside libpq's keywords.
+_OF_PSYCOPG2 = ("async", "async_", "connection_factory", "cursor_factory", "dsn")
+#: A role that libpq's ``options`` sets, such as ``-c role=x`` and ``--session-authorization=x``.
+_SETS_ROLE = re.compile(r"(?:-c\s*|--)(?:role|session[_-]authorization)\s*=", re.IGNORECASE)
+#: What looks like the address of a database and is no name of one.
+_URL = re.compile(r"[a-z][a-z0-9+.:-]*://", re.IGNORECASE)
+_CONNECTION_STRING = re.compile(r"\b(?:dbname|host|hostaddr|password|port|user)\s*=", re.IGNORECASE)
+
+
 def check(params: Mapping[str, Any]) -> None:
     """Refuse what no login could use.
 
     :raises InvalidInput: saying which option, and why.
     """
+    _check_database(params["login_db"])
+    for option in ("login_user", "session_role"):
+        if params[option] is not None:
+            check_name(params[option], option)
+    for option in ("login_host", "login_unix_socket", "ca_cert", "ssl_cert", "ssl_key"):
+        if params[option] is not None and not check_text(params[option], option).strip():
+            raise InvalidInput(f"Reading {option}", "it is empty", "Give a value, or leave it out.")
+    for option in ("login_password", "ssl_key_password"):
+        check_text(params[option] or "", option)
+    _check_connect_params(params["connect_params"])
     for option, (least, most, todo) in RANGES.items():
         if not least <= params[option] <= most:
             raise InvalidInput(f"Reading {option}", f"{params[option]} is out of range", todo)
+
+
+def _check_database(name: str) -> None:
+    """Refuse a URL or a connection string, and hide it: there may be a password in it."""
+    if _URL.match(name.strip()) or _CONNECTION_STRING.search(name):
+        error = InvalidInput(
+            "Reading login_db",
+            "it is a connection string, not the name of a database",
+            "Give the name alone; host, port, user and password have options of their own.",
+        )
+        error.secrets.add(name)
+        raise error
+    check_name(name, "login_db")
+
+
+def _check_connect_params(given: Mapping[str, Any]) -> None:
+    for keyword, value in given.items():
+        reading = f"Reading connect_params: {check_text(str(keyword), 'connect_params')}"
+        if keyword in OPTION_OF:
+            option = OPTION_OF[keyword]
+            error = InvalidInput(
+                reading,
+                "it would win over the module's own option" if option else "the modules set it themselves",
+                f"Use {option} instead." if option else "Leave it out.",
+            )
+            if "password" in keyword and value:
+                error.secrets.add(str(value))
+            raise error
+        text = check_text("" if value is None else str(value), "connect_params")
+        if keyword == "options" and _SETS_ROLE.search(text):
+            raise InvalidInput(reading, "it sets a role", "Use session_role instead.")
+        try:
+            known = keyword not in _OF_PSYCOPG2 and extensions.make_dsn(**{str(keyword): text})
+        except psycopg2.Error:
+            known = False
+        if not known:
+            raise InvalidInput(reading, "this libpq knows no such keyword", "Correct or remove it.")

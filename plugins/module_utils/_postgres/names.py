@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which names Postgres keeps for objects and roles."""
+"""Which names and texts Postgres keeps."""
 
 from __future__ import annotations
 
@@ -12,16 +12,29 @@ from .._errors import InvalidInput
 NAME_BYTES = 63
 
 
+def check_text(text: str, option: str) -> str:
+    """``text`` if it can be sent at all. It is not repeated in the message: it may be a secret.
+
+    :raises InvalidInput: it has a NUL, or half of a surrogate pair, which is how Python keeps bytes that are
+        not UTF-8.
+    """
+    if "\0" in text or any("\ud800" <= char <= "\udfff" for char in text):
+        raise InvalidInput(
+            f"Reading {option}",
+            "it has a NUL, or bytes that are not UTF-8, and Postgres keeps neither",
+            "Take them out.",
+        )
+    return text
+
+
 def check_name(name: str, option: str) -> str:
     """``name`` if Postgres can keep it as an identifier, whatever characters it has.
 
     :raises InvalidInput: it is empty, or Postgres would cut it.
     """
-    size = len(name.encode())
-    if not name or "\0" in name:
-        raise InvalidInput(
-            f"Reading {option}", f"{name!r} is no name that Postgres can keep", "Choose another one."
-        )
+    if not name:
+        raise InvalidInput(f"Reading {option}", "it is empty, which is no name", "Give one, or leave it out.")
+    size = len(check_text(name, option).encode())
     if size > NAME_BYTES:
         raise InvalidInput(
             f"Reading {option}",

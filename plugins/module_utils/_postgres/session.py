@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -13,14 +15,20 @@ from typing import Any
 from .._errors import Refused, Skipped, Unreachable
 from .connect import connect, deadline
 from .driver import extensions, extras, psycopg2, sql
-from .login import Login
+from .login import GRACE, Login
 from .sqlstates import explained
 from .statement import Statement, set_role
 
-#: How long past its statement_timeout a server may stay silent, in seconds.
-GRACE = 5
 #: The key of the advisory lock that runs of this collection hold while they change a database.
 LOCK = 0x6F6D6E69
+#: How long one run waits for others to end their changes, in seconds.
+LOCK_PATIENCE = 300
+#: A lock that is named by one number: its upper half is the class.
+HOLDER = """
+SELECT pid FROM pg_locks
+WHERE locktype = 'advisory' AND classid = 0 AND objid = %(key)s AND objsubid = 1 AND granted
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
 
 
 class Session:
@@ -35,6 +43,8 @@ class Session:
         self._params = params
         self.login = login or Login.of(params)
         self.connection: Any = None
+        #: whether the server looks after its clients while it works: from 14 on, and not on every system
+        self._looks_for_clients = True
         #: asked right before each statement of a plan; see Resource
         self.before_write: Callable[[], None] = lambda: None
 
@@ -79,14 +89,54 @@ class Session:
 
         :param lock_timeout: how many seconds to wait for a lock, where that is not what the options say.
         """
+        try:
+            self._begin(writing, lock_timeout)
+            yield
+            if keep:
+                self._send(sql.SQL("COMMIT"), (), "committing")
+        finally:
+            self._roll_back()
+
+    def _begin(self, writing: bool, lock_timeout: float | None) -> None:
+        give_up_at = time.monotonic() + LOCK_PATIENCE
+        while True:
+            begun = self._send_beginning(writing, lock_timeout)
+            if not writing:
+                return
+            found = begun.fetchone()
+            if found["standby"]:
+                self._refuse_standby()
+            if found["locked"]:
+                return
+            # Another run is at work. Nothing is held while waiting: no snapshot, no connection of a pooler.
+            if time.monotonic() > give_up_at:
+                self._refuse_locked()
+            self._roll_back()
+            time.sleep(random.uniform(0.05, 0.5))
+            self.before_write()
+
+    def _send_beginning(self, writing: bool, lock_timeout: float | None) -> Any:
+        doing = "beginning a transaction"
+        try:
+            return self._send(self._beginning(writing, lock_timeout), (), doing)
+        except Refused as refused:
+            if refused.detail["sqlstate"] != "22023" or not self._looks_for_clients:
+                raise
+        # Not every system tells a server that a client is gone, and there it refuses to be asked to look.
+        self._looks_for_clients = False
+        self._roll_back()
+        return self._send(self._beginning(writing, lock_timeout), (), doing)
+
+    def _beginning(self, writing: bool, lock_timeout: float | None) -> Any:
         params = self._params
+        patience = params["lock_timeout"] if lock_timeout is None else lock_timeout
         settings = [
-            ("lock_timeout", f"{params['lock_timeout']}s"),
+            ("lock_timeout", f"{max(1, round(patience * 1000))}ms"),
             ("statement_timeout", f"{params['statement_timeout']}s"),
             ("jit", "off"),
             ("search_path", "pg_catalog"),
         ]
-        if self.version >= 140000:
+        if self.version >= 140000 and self._looks_for_clients:
             settings.append(("client_connection_check_interval", "1s"))
         begin: list[Any] = [sql.SQL("BEGIN" if writing else "BEGIN READ ONLY")]
         begin += [sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(k), sql.Literal(v)) for k, v in settings]
@@ -94,25 +144,26 @@ class Session:
             begin.append(set_role(self.login.role))
         if writing:
             begin.append(
-                sql.SQL("SELECT pg_is_in_recovery() AS standby, pg_advisory_xact_lock({})").format(
-                    sql.Literal(LOCK)
-                )
+                sql.SQL(
+                    "SELECT pg_is_in_recovery() AS standby, pg_try_advisory_xact_lock({}) AS locked"
+                ).format(sql.Literal(LOCK))
             )
-            if lock_timeout is not None:
-                # After the lock that runs of this collection take turns with: their patience is another.
-                milliseconds = sql.Literal(f"{round(lock_timeout * 1000)}ms")
-                begin[-1] += sql.SQL(", set_config('lock_timeout', {}, true)").format(milliseconds)
-        try:
-            cursor = self._send(sql.SQL("; ").join(begin), (), "beginning a transaction")
-            if writing and cursor.fetchone()["standby"]:
-                self._refuse_standby()
-            yield
-            if keep:
-                self._send(sql.SQL("COMMIT"), (), "committing")
-        finally:
-            if not self.connection.closed and self.connection.info.transaction_status:
-                with suppress(psycopg2.Error, TimeoutError), deadline(GRACE):
-                    self.connection.cursor().execute("ROLLBACK")
+        return sql.SQL("; ").join(begin)
+
+    def _roll_back(self) -> None:
+        if not self.connection.closed and self.connection.info.transaction_status:
+            with suppress(psycopg2.Error, TimeoutError), deadline(GRACE):
+                self.connection.cursor().execute("ROLLBACK")
+
+    def _refuse_locked(self) -> None:
+        pids = [row["pid"] for row in self.rows(HOLDER, {"key": LOCK})]
+        holders = ", ".join(map(str, pids)) or "one that just ended"
+        raise Refused(
+            f"Changing {self.where}",
+            f"another run of this collection has been changing it for {LOCK_PATIENCE} s (server process {holders})",
+            "Run again when it is done. pg_stat_activity shows what it does, and pg_terminate_backend ends it.",
+            pids=pids,
+        )
 
     def _refuse_standby(self) -> None:
         refusal = Skipped if self._params["on_standby"] == "skip" else Refused
@@ -152,7 +203,7 @@ class Session:
         cursor = self.connection.cursor(cursor_factory=extras.RealDictCursor)
         doing = f"In {self.where}, {what}"
         try:
-            with deadline(self._params["statement_timeout"] + GRACE):
+            with deadline(self.login.silence):
                 cursor.execute(query, values or None)
         except TimeoutError:
             raise Unreachable(doing, "the server stopped answering", "Check it, then run again.") from None

@@ -13,14 +13,14 @@ from typing import Any
 
 from .._converge import MASK, Change
 from .._definition import Definition
-from .._errors import InvalidInput, Prerequisite, Refused, Unreachable
+from .._errors import InvalidInput, Prerequisite, Refused
 from . import role_settings as settings
 from . import scram
 from .driver import LIBRARY
-from .login_errors import wrong_password
 from .login_options import OPTIONS
 from .login_rights import lacking
 from .names import check_name, check_role
+from .password_proof import prove_password
 from .resource import PostgresResource
 from .session import Session
 from .statement import Secret, Statement
@@ -52,12 +52,6 @@ STORED = "SELECT rolpassword FROM pg_authid WHERE rolname = %(name)s"
 
 #: A warning is due so many days before VALID UNTIL.
 DAYS = 14
-#: What a server says only to a login whose password was right, or that it did not ask for one.
-PAST_THE_PASSWORD = (
-    "too many connections for",
-    "permission denied for database",
-    "remaining connection slots",
-)
 #: No opinion of the server on a password: SQLSTATEs of locks, timeouts, rights and standbys.
 NOT_ABOUT_THE_PASSWORD = ("25006", "42501", "55P03", "57014")
 
@@ -189,22 +183,7 @@ class User(PostgresResource):
             return "unknown", "the role may not log in"
         if row["expired"]:
             return "unknown", "the role's VALID UNTIL is over"
-        said = self._log_in(self.password)
-        if any(words in said for words in PAST_THE_PASSWORD):
-            # A server that trusts the login says the same to any password.
-            said = "" if wrong_password(self._log_in(self.password + "x")) else said
-        if not said:
-            return "fits", "by logging in"
-        return ("differs", "by logging in") if wrong_password(said) else ("unknown", said)
-
-    def _log_in(self, password: str) -> str:
-        """What keeps the role from logging in with ``password``; "" where nothing does."""
-        try:
-            with Session(self.params, self.session.login.as_user(self.name, password)) as probe:
-                asked = probe.asked_for_password
-                return "" if asked else "the server let the role in without asking for a password"
-        except Unreachable as refused:
-            return refused.said
+        return prove_password(self.params, self.session.login.as_user(self.name, self.password))
 
     def plan(self, state: State) -> list[Change]:
         params = self.params

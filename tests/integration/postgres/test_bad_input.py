@@ -44,7 +44,7 @@ CASES: list[tuple[str, Login, str, tuple[str, ...]]] = [
         USER,
         {"login_port": "{{ silent }}", "connect_timeout": 1},
         UNREACHABLE,
-        ("no answer within 1 s", "Check the address, the port and the firewall"),
+        ("timeout expired", "Check the address, the port and the firewall"),
     ),
     (USER, {"login_password": None}, UNREACHABLE, ("no password supplied", "Set login_password.")),
     (USER, {"ssl_mode": "require"}, UNREACHABLE, ("does not support SSL", "set ssl_mode to what it offers")),
@@ -59,7 +59,7 @@ CASES: list[tuple[str, Login, str, tuple[str, ...]]] = [
     ),
     (USER, {"password": None}, INVALID, ("no password was given", "Set password.")),
     (USER, {"password": ""}, INVALID, ("Reading password: it is empty", "Choose another one")),
-    (USER, {"name": ""}, INVALID, ("Reading name: '' is no name that Postgres can keep", "Choose another")),
+    (USER, {"name": ""}, INVALID, ("Reading name: it is empty", "Give one")),
     (
         USER,
         {"name": "ä" * 32},
@@ -106,7 +106,7 @@ CASES: list[tuple[str, Login, str, tuple[str, ...]]] = [
     (UPLOAD, {"readers": ["public"]}, INVALID, ("Reading readers: Postgres keeps the role name public",)),
     (UPLOAD, {"readers": ["omni"]}, INVALID, ("omni owns what it uploads", "Take it out")),
     (UPLOAD, {"readers": ["no such"]}, PREREQUISITE, ("Reading readers: there is no role no such",)),
-    (UPLOAD, {"name": ""}, INVALID, ("Reading name: '' is no name", "Choose another one")),
+    (UPLOAD, {"name": ""}, INVALID, ("Reading name: it is empty", "Give one")),
     (UPLOAD, {"owner": "pg_monitor"}, INVALID, ("Reading owner: Postgres keeps the role name pg_monitor",)),
     *(
         (module, {"max_listed": -1}, INVALID, ("Reading max_listed: -1 is out of range", "0 lists all"))

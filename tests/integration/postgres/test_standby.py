@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.helpers import harness
+from tests.helpers.wire import Proxy
 from tests.sandbox.postgres import PostgresServer
 from tests.sandbox.standby import Standby
 
@@ -159,13 +160,12 @@ def test_an_upload_that_is_tried_on_a_standby(
 def test_several_hosts_lead_to_the_primary(
     door: harness.Door, server: PostgresServer, on_standby: dict[str, Any], role_name: str
 ) -> None:
+    port = on_standby["login_port"]
     hosts = {
         **on_standby,
-        "login_host": f"{server.host},{server.host}",
-        "connect_params": {
-            "port": f"{on_standby['login_port']},{server.port}",
-            "target_session_attrs": "read-write",
-        },
+        "login_host": f"{server.host},127.0.0.9",
+        "connect_params": {"target_session_attrs": "read-write"},
     }
-    results = harness.modules([*calls(hosts, role_name), *calls(hosts, role_name)], door=door)
+    with Proxy(server.port, address="127.0.0.9", at=port):
+        results = harness.modules([*calls(hosts, role_name), *calls(hosts, role_name)], door=door)
     assert [changed for changed, dummy in told(results)] == [True] * 3 + [False] * 3
