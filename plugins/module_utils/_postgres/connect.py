@@ -50,7 +50,7 @@ def connect(login: Login) -> Any:
             raise Unreachable(
                 doing,
                 f"no answer within {login.timeout} s",
-                "Check the address, the name server and the firewall on the way, or raise connect_timeout.",
+                "Check the address, the name server and the firewall on the way, or raise O(connect_timeout).",
             ) from None
         except psycopg2.Error as error:
             raise LoginRefused(doing, str(error), path) from None

@@ -9,23 +9,26 @@ from __future__ import annotations
 from .._errors import Unreachable
 
 #: What to do where the server refused the password.
-WRONG_PASSWORD = "Check login_user and login_password."
+WRONG_PASSWORD = "Check O(login_user) and O(login_password)."
 #: What the server or libpq says, and what to do about it. The first one that fits counts. libpq's own words are
 #: English, see connect.py; a server may speak another language, and then the last line below is all there is.
 ADVICE = (
     ("authentication failed", WRONG_PASSWORD),
-    ("no password supplied", "Set login_password."),
+    ("no password supplied", "Set O(login_password)."),
     ("pg_hba.conf", "The server's pg_hba.conf does not allow this login from here."),
-    ("does not support SSL", "The server has no TLS: set ssl_mode to what it offers."),
-    ("certificate", "Check ca_cert and ssl_mode: the server's certificate must name login_host."),
-    ("could not translate host name", "Check login_host."),
+    ("does not support SSL", "The server has no TLS: set O(ssl_mode) to what it offers."),
+    ("certificate", "Check O(ca_cert) and O(ssl_mode): the server's certificate must name O(login_host)."),
+    ("could not translate host name", "Check O(login_host)."),
     ("too many c", "All the connections that the server or the role may have are in use: run again later."),
     ("remaining connection slots", "All connections of the server are in use: run again later."),
     ("permission denied for database", "Grant CONNECT on the database to the role that logs in."),
-    ('database "', "Check login_db: it is the database that Omni will read."),
+    ('database "', "Check O(login_db): it is the database that Omni will read."),
     ("the database system is", "Run again when the server is up."),
-    ("Connection refused", "Check login_host and login_port, and that the server runs."),
-    ("timeout expired", "Check the address, the port and the firewall on the way, or raise connect_timeout."),
+    ("Connection refused", "Check O(login_host) and O(login_port), and that the server runs."),
+    (
+        "timeout expired",
+        "Check the address, the port and the firewall on the way, or raise O(connect_timeout).",
+    ),
 )
 OTHERWISE = "Check the login options."
 

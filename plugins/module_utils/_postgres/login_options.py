@@ -88,20 +88,20 @@ def check(params: Mapping[str, Any]) -> None:
             check_name(params[option], option)
     for option in ("login_host", "login_unix_socket", "ca_cert", "ssl_cert", "ssl_key"):
         if params[option] is not None and not check_text(params[option], option).strip():
-            raise InvalidInput(f"Reading {option}", "it is empty", "Give a value, or leave it out.")
+            raise InvalidInput(f"Reading O({option})", "it is empty", "Give a value, or leave it out.")
     for option in ("login_password", "ssl_key_password"):
         check_text(params[option] or "", option)
     _check_connect_params(params["connect_params"])
     for option, (least, most, todo) in RANGES.items():
         if not least <= params[option] <= most:
-            raise InvalidInput(f"Reading {option}", f"{params[option]} is out of range", todo)
+            raise InvalidInput(f"Reading O({option})", f"{params[option]} is out of range", todo)
 
 
 def _check_database(name: str) -> None:
     """Refuse a URL or a connection string, and hide it: there may be a password in it."""
     if _URL.match(name.strip()) or _CONNECTION_STRING.search(name):
         error = InvalidInput(
-            "Reading login_db",
+            "Reading O(login_db)",
             "it is a connection string, not the name of a database",
             "Give the name alone; host, port, user and password have options of their own.",
         )
@@ -112,20 +112,20 @@ def _check_database(name: str) -> None:
 
 def _check_connect_params(given: Mapping[str, Any]) -> None:
     for keyword, value in given.items():
-        reading = f"Reading connect_params: {check_text(str(keyword), 'connect_params')}"
+        reading = f"Reading O(connect_params): {check_text(str(keyword), 'connect_params')}"
         if keyword in OPTION_OF:
             option = OPTION_OF[keyword]
             error = InvalidInput(
                 reading,
                 "it would win over the module's own option" if option else "the modules set it themselves",
-                f"Use {option} instead." if option else "Leave it out.",
+                f"Use O({option}) instead." if option else "Leave it out.",
             )
             if "password" in keyword and value:
                 error.secrets.add(str(value))
             raise error
         text = check_text("" if value is None else str(value), "connect_params")
         if keyword == "options" and _SETS_ROLE.search(text):
-            raise InvalidInput(reading, "it sets a role", "Use session_role instead.")
+            raise InvalidInput(reading, "it sets a role", "Use O(session_role) instead.")
         try:
             known = keyword not in _OF_PSYCOPG2 and extensions.make_dsn(**{str(keyword): text})
         except psycopg2.Error:

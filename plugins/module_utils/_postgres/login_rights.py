@@ -43,9 +43,21 @@ def lacking(session: Session, role: str, need: str) -> str:
         held = row["inherits"]
     if held or row["super"] is None:
         return ""
-    options = {True: f" WITH {need} TRUE", False: " WITH ADMIN OPTION" if need == "ADMIN" else ""}[separate]
-    statement = session.text(Statement(f"GRANT {{}} TO {{}}{options}", ((role,), (login,))))
+    if need == "INHERIT":
+        grant = membership(role, login, session.version)
+    else:
+        grant = Statement(
+            f"GRANT {{}} TO {{}} WITH ADMIN {'TRUE' if separate else 'OPTION'}", ((role,), (login,))
+        )
+    statement = session.text(grant)
     if row["administers"] or (row["creates"] and not separate):
         return f"{login} lacks {need} on role {role}, and can give it to itself: {statement}"
     who = " or ".join(["a superuser", *row["administrators"]])
     return f"{login} lacks {need} on role {role}. To be run by {who}: {statement}"
+
+
+def membership(group: str, member: str, version: int) -> Statement:
+    """What gives ``member`` the rights of ``group``. From 16 on a membership may be without them, and what
+    INHERIT says of the member is for memberships that do not say it themselves."""
+    inherit = " WITH INHERIT TRUE" if version >= 160000 else ""
+    return Statement(f"GRANT {{}} TO {{}}{inherit}", ((group,), (member,)))

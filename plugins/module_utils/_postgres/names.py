@@ -20,7 +20,7 @@ def check_text(text: str, option: str) -> str:
     """
     if "\0" in text or any("\ud800" <= char <= "\udfff" for char in text):
         raise InvalidInput(
-            f"Reading {option}",
+            f"Reading O({option})",
             "it has a NUL, or bytes that are not UTF-8, and Postgres keeps neither",
             "Take them out.",
         )
@@ -33,11 +33,13 @@ def check_name(name: str, option: str) -> str:
     :raises InvalidInput: it is empty, or Postgres would cut it.
     """
     if not name:
-        raise InvalidInput(f"Reading {option}", "it is empty, which is no name", "Give one, or leave it out.")
+        raise InvalidInput(
+            f"Reading O({option})", "it is empty, which is no name", "Give one, or leave it out."
+        )
     size = len(check_text(name, option).encode())
     if size > NAME_BYTES:
         raise InvalidInput(
-            f"Reading {option}",
+            f"Reading O({option})",
             f"{name} has {size} bytes, and Postgres cuts names after {NAME_BYTES}",
             "Choose a shorter name.",
         )
@@ -49,6 +51,6 @@ def check_role(name: str, option: str) -> str:
     check_name(name, option)
     if name.startswith("pg_") or name in ("public", "none"):
         raise InvalidInput(
-            f"Reading {option}", f"Postgres keeps the role name {name} for itself", "Choose another one."
+            f"Reading O({option})", f"Postgres keeps the role name {name} for itself", "Choose another one."
         )
     return name

@@ -32,12 +32,14 @@ def wanted(settings: Mapping[str, Any]) -> dict[str, list[str] | None]:
         elif isinstance(value, list) and name in LISTS:
             values[name] = [str(item) for item in value] or [""]
         elif isinstance(value, (list, dict)):
-            raise InvalidInput(f"Reading settings: {given}", "it takes one value", "Give a text or a number.")
+            raise InvalidInput(
+                f"Reading O(settings): {given}", "it takes one value", "Give a text or a number."
+            )
         else:
             text = {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
             values[name] = _literals(name, text)
         if "\0" in "".join([name, *(values[name] or ())]):
-            raise InvalidInput(f"Reading settings: {given!r}", "Postgres keeps no NUL", "Take it out.")
+            raise InvalidInput(f"Reading O(settings): {given!r}", "Postgres keeps no NUL", "Take it out.")
     return values
 
 

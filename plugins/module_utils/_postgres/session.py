@@ -170,7 +170,8 @@ class Session:
         raise refusal(
             f"Changing {self.where}",
             "it is a standby, which only reads",
-            "Log in to the primary; several hosts in login_host and target_session_attrs in connect_params find it.",
+            "Log in to the primary; several hosts in O(login_host), and target_session_attrs in O(connect_params), "
+            "find it.",
         )
 
     def rows(self, query: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:

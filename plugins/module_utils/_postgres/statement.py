@@ -6,11 +6,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from .._converge import MASK
 from .driver import sql
+
+#: How many objects one statement names. Postgres 18 holds a lock on each of them until the commit.
+CHUNK = 500
+
+Entry = TypeVar("Entry")
 
 
 class Names(tuple):  # type: ignore[type-arg]  # tuple[…] is no base class in Python 3.8
@@ -59,3 +65,9 @@ def _composed(part: Any, max_listed: int = 0, mask: bool = False) -> Any:
     if isinstance(part, tuple):
         return sql.Identifier(*part)
     return sql.Literal(MASK if mask and isinstance(part, Secret) else str(part))
+
+
+def chunks(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+    """``entries`` in their order, at most CHUNK at a time."""
+    for start in range(0, len(entries), CHUNK):
+        yield entries[start : start + CHUNK]

@@ -18,7 +18,7 @@ from . import role_settings as settings
 from . import scram
 from .driver import LIBRARY
 from .login_options import OPTIONS
-from .login_rights import lacking
+from .login_rights import lacking, membership
 from .names import check_name, check_role
 from .password_proof import prove_password
 from .resource import PostgresResource
@@ -94,7 +94,7 @@ class User(PostgresResource):
         self.password = params["password"]
         if self.password is not None and (not self.password or "\0" in self.password):
             raise InvalidInput(
-                "Reading password",
+                "Reading O(password)",
                 "it is empty, or has a character that Postgres cannot keep",
                 "Choose another one.",
             )
@@ -102,18 +102,20 @@ class User(PostgresResource):
         limit = params["connection_limit"]
         if limit is not None and not -1 <= limit < 2**31:
             raise InvalidInput(
-                "Reading connection_limit", f"{limit} is out of range", "Choose -1 for no limit, 0 or more."
+                "Reading O(connection_limit)",
+                f"{limit} is out of range",
+                "Choose -1 for no limit, 0 or more.",
             )
         # No words such as now or tomorrow: they mean something else at each run.
         if not re.fullmatch(r"infinity|\d{4,}-[^\0]*", params["valid_until"] or "infinity"):
             raise _no_time(f"{params['valid_until']!r} is no point in time")
         if "\0" in (params["comment"] or ""):
-            raise InvalidInput("Reading comment", "Postgres keeps no NUL", "Take it out.")
+            raise InvalidInput("Reading O(comment)", "Postgres keeps no NUL", "Take it out.")
         self.memberships = list(dict.fromkeys(params["memberships"]))
         for group in self.memberships:
             check_name(group, "memberships")
             if group == self.name:
-                raise InvalidInput("Reading memberships", f"{group} is the role itself", "Leave it out.")
+                raise InvalidInput("Reading O(memberships)", f"{group} is the role itself", "Leave it out.")
         self.settings = settings.wanted(params["settings"])
         if params["upload_schema"]:
             self._refuse_read_only([params["upload_schema"]])
@@ -124,7 +126,7 @@ class User(PostgresResource):
         value = self.settings.get("default_transaction_read_only")
         if schemas and value and not settings.NO.fullmatch(value[0]):
             raise InvalidInput(
-                "Reading settings: default_transaction_read_only",
+                "Reading O(settings): default_transaction_read_only",
                 f"role {self.name} uploads tables to schema {', '.join(schemas)}, and every upload would fail "
                 "(SQLSTATE 25006)",
                 "Leave it out: it protects nothing, since the role can switch it off by itself.",
@@ -195,7 +197,7 @@ class User(PostgresResource):
                 raise InvalidInput(
                     f"Creating role {self.name}",
                     "it does not exist yet, and no password was given",
-                    "Set password.",
+                    "Set O(password).",
                 )
             create = Statement("CREATE ROLE {} LOGIN PASSWORD {}", ((self.name,), self._sent()))
             after = {label: "may log in", f"{label}: password": MASK}
@@ -231,9 +233,9 @@ class User(PostgresResource):
                 shown = [None if value is None else ", ".join(value) for value in (held, wanted)]
                 changes.append(self._alter(text, [(name,), *(wanted or ())], name, *shown))
         for group in state.unheld:
-            text = "GRANT {} TO {}" + (" WITH INHERIT TRUE" if self.session.version >= 160000 else "")
             what = f"{label}: member of {group}"
-            changes.append(Change(Statement(text, ((group,), (self.name,))), {what: None}, {what: "yes"}))
+            statement = membership(group, self.name, self.session.version)
+            changes.append(Change(statement, {what: None}, {what: "yes"}))
         return changes
 
     def _alter(self, text: str, parts: Sequence[Any], what: str, before: Any, after: Any) -> Change:
@@ -262,7 +264,7 @@ class User(PostgresResource):
             raise Prerequisite(
                 f"Making role {self.name} a member",
                 f"there is no role {', '.join(state.unknown)}",
-                "Correct memberships, or create it first.",
+                "Correct O(memberships), or create it first.",
                 roles=list(state.unknown),
             )
 
@@ -279,7 +281,7 @@ class User(PostgresResource):
         if self._secret in parts and not self.plaintext and code not in NOT_ABOUT_THE_PASSWORD:
             return (
                 "If it is the SCRAM verifier that this server does not take (Neon takes none), set "
-                "password_encryption: plaintext. The server then sees the password, and its log may keep it."
+                "O(password_encryption=plaintext). The server then sees the password, and its log may keep it."
             )
         return ""
 
@@ -302,7 +304,7 @@ class User(PostgresResource):
         if left and state.password == "differs":
             warnings.append(
                 f"The password of role {self.name} is not the one given ({state.how}). "
-                "It was left as it is; update_password: always changes it."
+                "It was left as it is; O(update_password=always) changes it."
             )
         if left and state.password == "unknown":
             warnings.append(
@@ -311,19 +313,19 @@ class User(PostgresResource):
         if state.algorithm == "md5" and not self._password_is_due(state):
             warnings.append(
                 f"The password of role {self.name} is stored as MD5, which Postgres gives up. It was left as it "
-                "is, since user lists of PgBouncer may hold it; update_password: always makes it SCRAM."
+                "is, since user lists of PgBouncer may hold it; O(update_password=always) makes it SCRAM."
             )
         if state.days_left is not None and state.days_left <= DAYS:
             rest = f"days left: {state.days_left}" if state.days_left > 0 else "which is over"
             warnings.append(
                 f"The password of role {self.name} is valid until {state.until} ({rest}). After that, Omni "
-                "cannot log in. Set valid_until to a later day."
+                "cannot log in. Set O(valid_until) to a later day."
             )
         return warnings
 
 
 def _no_time(said: str) -> InvalidInput:
-    return InvalidInput("Reading valid_until", said, "Give one such as 2030-01-31, or infinity.")
+    return InvalidInput("Reading O(valid_until)", said, "Give one such as 2030-01-31, or infinity.")
 
 
 def build(params: Mapping[str, Any]) -> PostgresResource:

@@ -88,7 +88,7 @@ class AbsentRole(PostgresResource):
         self.heir = params["reassign_to"] and check_role(params["reassign_to"], "reassign_to")
         if self.heir == self.name:
             raise InvalidInput(
-                "Reading reassign_to", f"{self.name} is the role to be dropped", "Name another one."
+                "Reading O(reassign_to)", f"{self.name} is the role to be dropped", "Name another one."
             )
         self.everywhere = params["all_databases"]
 
@@ -144,7 +144,7 @@ class AbsentRole(PostgresResource):
                 doing,
                 "it is used in other databases of the server, which may still be connected to Omni: "
                 f"{self._listed(others)}",
-                "Set all_databases: true to remove it from them too.",
+                "Set O(all_databases=true) to remove it from them too.",
                 databases=others,
             )
         owned = self._owned(state.traces)
@@ -152,12 +152,14 @@ class AbsentRole(PostgresResource):
             raise Conflict(
                 doing,
                 f"it owns {self._listed(owned)}",
-                "Name their new owner by reassign_to, or drop them yourself: tables that Omni uploaded are there "
+                "Name their new owner by O(reassign_to), or drop them yourself: tables that Omni uploaded are there "
                 "only.",
                 owned=shortened(owned, self.max_listed, "names"),
             )
         if owned and not state.heir_exists:
-            raise Prerequisite(doing, f"there is no role {self.heir}", "Correct reassign_to.", role=self.heir)
+            raise Prerequisite(
+                doing, f"there is no role {self.heir}", "Correct O(reassign_to).", role=self.heir
+            )
 
     def _listed(self, names: Sequence[str]) -> str:
         shown = shortened(names, self.max_listed, "names")

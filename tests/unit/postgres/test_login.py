@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -26,6 +27,7 @@ from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.l
 from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.password_proof import (
     prove_password,
 )
+from tests.helpers.perform import said
 from tests.helpers.wire import Refusing, Silent
 
 DEFAULTS = {name: option.get("default") for name, option in OPTIONS.items()}
@@ -36,7 +38,7 @@ def options(**given: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "words"),
     [
         ({"login_db": ""}, "Reading login_db: it is empty"),
         ({"login_db": "ä" * 32}, "has 64 bytes"),
@@ -69,9 +71,10 @@ def options(**given: Any) -> dict[str, Any]:
         ({"connect_params": {"options": "a\0"}}, "it has a NUL"),
     ],
 )
-def test_options_that_no_login_could_use(given: dict[str, Any], said: str) -> None:
-    with pytest.raises(InvalidInput, match=said):
+def test_options_that_no_login_could_use(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
         Login.of(options(**given))
+    assert re.search(words, said(caught.value, user.DEFINITION))
 
 
 @pytest.mark.parametrize(
@@ -107,7 +110,7 @@ def test_a_connection_string_as_database_name_is_refused_and_hidden(name: str) -
 
 
 def test_a_secret_in_connect_params_is_hidden() -> None:
-    with pytest.raises(InvalidInput, match=r"Use ssl_key_password instead") as caught:
+    with pytest.raises(InvalidInput, match=r"Use O\(ssl_key_password\) instead") as caught:
         Login.of(options(connect_params={"sslpassword": "s3cret"}))
     assert caught.value.secrets == {"s3cret"}
     assert "s3cret" not in str(caught.value)
@@ -117,7 +120,7 @@ GERMAN = "Passwort-Authentifizierung für Benutzer »omni« fehlgeschlagen"
 
 
 @pytest.mark.parametrize(
-    ("sqlstate", "said", "asks", "state"),
+    ("sqlstate", "text", "asks", "state"),
     [
         ("28P01", GERMAN, True, "differs"),
         ("28P01", 'password authentication failed for user "omni"', True, "differs"),
@@ -133,16 +136,16 @@ GERMAN = "Passwort-Authentifizierung für Benutzer »omni« fehlgeschlagen"
     ],
 )
 def test_whether_a_refused_login_was_for_the_password(
-    sqlstate: str, said: str, asks: bool, state: str
+    sqlstate: str, text: str, asks: bool, state: str
 ) -> None:
-    with Refusing(sqlstate, said, asks) as server:
+    with Refusing(sqlstate, text, asks) as server:
         params = options(login_host="127.0.0.1", login_port=server.port, ssl_mode="disable")
         found, how = prove_password(params, Login.of(params).as_user("omni", "a:b\\c"))
         # Nobody ever tries a password that is not the one given: some servers count those.
         assert server.given == ["a:b\\c"] * asks
     assert found == state
     if state == "unknown":
-        assert said in how
+        assert text in how
     assert "/proc/self" not in how
 
 
@@ -160,7 +163,7 @@ def test_the_password_that_a_server_gets_is_the_one_given(
 
 
 @pytest.mark.parametrize(
-    ("sqlstate", "said", "advice"),
+    ("sqlstate", "text", "advice"),
     [
         ("28P01", GERMAN, "Check login_user and login_password."),
         ("28000", 'pg_hba.conf rejects connection for host "::1"', "pg_hba.conf does not allow"),
@@ -174,12 +177,12 @@ def test_the_password_that_a_server_gets_is_the_one_given(
         ("XX000", "etwas anderes", "Check the login options."),
     ],
 )
-def test_what_to_do_about_a_refusal_of_the_server(sqlstate: str, said: str, advice: str) -> None:
-    with Refusing(sqlstate, said) as server:
+def test_what_to_do_about_a_refusal_of_the_server(sqlstate: str, text: str, advice: str) -> None:
+    with Refusing(sqlstate, text) as server:
         params = options(login_host="127.0.0.1", login_port=server.port, ssl_mode="disable")
         with pytest.raises(LoginRefused) as caught:
             connect(Login.of(params).as_user("database", "x"))
-    assert advice in str(caught.value)
+    assert advice in said(caught.value, user.DEFINITION)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +196,7 @@ def test_what_to_do_about_a_refusal_of_the_server(sqlstate: str, said: str, advi
 def test_what_to_do_about_a_server_that_is_not_there(given: dict[str, Any], advice: str) -> None:
     with pytest.raises(Unreachable) as caught:
         connect(Login.of(options(**given)))
-    assert advice in str(caught.value)
+    assert advice in said(caught.value, user.DEFINITION)
 
 
 GERMAN_LOGIN = """
@@ -203,7 +206,7 @@ from tests.unit.postgres import test_login
 try:
     test_login.connect(test_login.Login.of(test_login.options(login_host="127.0.0.1", login_port=1)))
 except test_login.Unreachable as error:
-    print(error)
+    print(test_login.said(error, test_login.user.DEFINITION))
 import os
 print(os.strerror(111))
 """
@@ -223,7 +226,7 @@ def test_advice_does_not_depend_on_the_language_of_the_controller() -> None:
 def test_a_silent_server_is_given_up() -> None:
     with Silent() as server:
         params = options(login_host="127.0.0.1", login_port=server.port, connect_timeout=1)
-        with pytest.raises(Unreachable, match="raise connect_timeout"):
+        with pytest.raises(Unreachable, match=r"raise O\(connect_timeout\)"):
             connect(Login.of(params))
 
 

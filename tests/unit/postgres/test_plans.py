@@ -68,7 +68,7 @@ def test_user(
 
 
 def test_a_new_role_needs_a_password() -> None:
-    with pytest.raises(InvalidInput, match=r"no password was given\. Set password\."):
+    with pytest.raises(InvalidInput, match=r"no password was given\. Set O\(password\)\."):
         build(user.DEFINITION).plan(user.State(exists=False))
 
 
