@@ -213,7 +213,8 @@ print(os.strerror(111))
 
 
 def test_advice_does_not_depend_on_the_language_of_the_controller() -> None:
-    environment = {**os.environ, "LANGUAGE": "de", "LC_ALL": "C.UTF-8"}
+    german = {"LANGUAGE": "de", "LC_ALL": "C.UTF-8"}
+    environment = {**os.environ, **german, "PYTHONPATH": os.pathsep.join(sys.path)}
     run = subprocess.run(
         [sys.executable, "-c", GERMAN_LOGIN], capture_output=True, text=True, env=environment, check=True
     )
