@@ -28,7 +28,7 @@ from ansible.utils.display import Display
 from ..module_utils._definition import Definition
 from ..module_utils._errors import Abandoned
 from ..module_utils._option_marks import render
-from ._option_names import callers_names
+from . import _role_variables as role
 
 DISCOVERED = ("auto", "auto_legacy", "auto_silent", "auto_legacy_silent")
 SWITCH = "omni_connect_in_process"
@@ -42,9 +42,24 @@ class InProcess(ShippedModule):
     definition: Definition
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
+        task_vars = dict(task_vars or {})
         module = type(self).__module__.rpartition(".")[2]
-        result = self._through_a_door(tmp, dict(task_vars or {}))
-        return render(result, self.definition.options, callers_names(module, self._task._role))
+        # Null is not given: it would become text, or keep out what the environment has.
+        args = {name: value for name, value in self._task.args.items() if value is not None}
+        names: Mapping[str, str] = {}
+        problem, warnings = "", []
+        if self._task._role is not None and self._task._role.get_name() == role.ROLE:
+            names, warnings = role.callers_names(module), role.misspelled(task_vars)
+            args.update(role.arguments(module, task_vars, self._templar.template))
+            problem = role.no_server(names, args)
+        self._task.args = args
+        if problem:
+            result: dict[str, Any] = {"failed": True, "msg": problem, "error": {"kind": "invalid_input"}}
+        else:
+            result = self._through_a_door(tmp, task_vars)
+        if warnings:
+            result["warnings"] = [*result.get("warnings", ()), *warnings]
+        return render(result, self.definition.options, names)
 
     def _through_a_door(self, tmp: Any, task_vars: dict[str, Any]) -> dict[str, Any]:
         reason, controllers_python = self._why_ship(task_vars)

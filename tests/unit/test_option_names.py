@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,8 +13,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.omni_analytics.connect.plugins.module_utils._definition import from_environment
 from ansible_collections.omni_analytics.connect.plugins.module_utils._option_marks import render
-from ansible_collections.omni_analytics.connect.plugins.plugin_utils._option_names import (
-    ROLE,
+from ansible_collections.omni_analytics.connect.plugins.plugin_utils._role_variables import (
     ROLE_VARIABLES,
     callers_names,
 )
@@ -88,17 +86,9 @@ def test_what_ansible_says_of_arguments_too(
     assert "omni_postgres" not in render({"msg": errors[0]}, options)["msg"]
 
 
-@pytest.mark.parametrize(
-    ("role", "known"), [(None, False), ("other.collection.omni_postgres", False), (ROLE, True)]
-)
-def test_the_roles_names_are_for_its_own_tasks(role: str | None, known: bool) -> None:
-    task_role = role and SimpleNamespace(get_name=lambda: role)
-    assert bool(callers_names("omni_pg_user", task_role)) is known
-
-
 @pytest.mark.parametrize("module", ROLE_VARIABLES)
 def test_the_table_names_options(module: str) -> None:
     definition = import_module(
         f"ansible_collections.omni_analytics.connect.plugins.modules.{module}"
     ).DEFINITION
-    assert ROLE_VARIABLES[module].keys() <= definition.options.keys()
+    assert callers_names(module).keys() <= definition.options.keys()

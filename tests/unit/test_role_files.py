@@ -9,33 +9,54 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
+
+from ansible_collections.omni_analytics.connect.plugins.plugin_utils import _role_variables as role
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLE = ROOT / "roles" / "omni_postgres"
-NAME = re.compile(r"\bomni_postgres_\w+")
+NAME = re.compile(r"(?<!_)\bomni_postgres_\w+")
 
 
 def load(path: Path) -> Any:
     return yaml.safe_load(path.read_text())
 
 
-SPEC = load(ROLE / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
+SPECS = {
+    entry: spec["options"]
+    for entry, spec in load(ROLE / "meta" / "argument_specs.yml")["argument_specs"].items()
+}
+SPEC = SPECS["main"]
 DEFAULTS = load(ROLE / "defaults" / "main.yml")
 VARS = load(ROLE / "vars" / "main.yml")
-TASKS = {path.stem: load(path) for path in (ROLE / "tasks").glob("*.yml")}
+MAIN = load(ROLE / "tasks" / "main.yml")
+STEPS = {path.stem: load(path)[0] for path in sorted((ROLE / "tasks").glob("*.yml")) if path.stem != "main"}
+RESULT = "omni_postgres_result"
+
+
+def module(step: str) -> str:
+    (action,) = [key for key in STEPS[step] if key.startswith("omni_analytics.connect.")]
+    return action.rpartition(".")[2]
 
 
 def test_defaults_are_those_of_the_specs() -> None:
     assert {name: option["default"] for name, option in SPEC.items() if "default" in option} == DEFAULTS
 
 
-def test_every_variable_is_specified_used_and_documented() -> None:
-    registered = {task["register"] for tasks in TASKS.values() for task in tasks if "register" in task}
-    files = [*ROLE.glob("tasks/*.yml"), *ROLE.glob("vars/*.yml"), *ROOT.glob("playbooks/*.yml")]
-    used = {name for path in files for name in NAME.findall(path.read_text())}
-    assert used - registered - VARS.keys() == SPEC.keys()
-    assert SPEC.keys() <= set(NAME.findall((ROLE / "README.md").read_text()))
+def test_every_variable_is_specified_known_and_documented() -> None:
+    known = {name for step in STEPS for name in role.callers_names(module(step)).values()} | role.OTHERS
+    assert known == {*SPEC, RESULT}
+    assert {*SPEC, RESULT} == set(NAME.findall((ROLE / "README.md").read_text()))
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_step_specifies_what_it_uses(step: str) -> None:
+    from_options = set(role.ROLE_VARIABLES[module(step)].values())
+    instead = {role.INSTEAD[name] for name in from_options if name in role.INSTEAD}
+    named = set(NAME.findall((ROLE / "tasks" / f"{step}.yml").read_text()))
+    assert (from_options | instead | named) & SPEC.keys() <= SPECS[step].keys()
+    assert all(SPECS[step][name] == SPEC[name] for name in SPECS[step])
 
 
 def test_no_variable_is_required() -> None:
@@ -48,9 +69,13 @@ def test_secrets_may_be_vaulted() -> None:
     assert not [name for name, option in SPEC.items() if "no_log" in option]
 
 
-def test_each_step_is_a_file_with_one_task_and_two_tags() -> None:
-    steps = {step["ansible.builtin.import_tasks"]: step for block in TASKS["main"] for step in block["block"]}
-    assert steps.keys() == {f"{stem}.yml" for stem in TASKS if stem != "main"}
-    for file, step in steps.items():
-        assert step["tags"] == ["omni", f"omni_{file.removesuffix('.yml')}"]
-        assert len(TASKS[file.removesuffix(".yml")]) == 1
+def test_each_step_is_a_file_with_one_task_and_its_tags() -> None:
+    assert SPECS.keys() == {"main", *STEPS}
+    assert [step["ansible.builtin.import_tasks"] for step in MAIN] == [f"{stem}.yml" for stem in VARS[RESULT]]
+    assert sorted(VARS[RESULT]) == sorted(STEPS)
+    for imported, stem in zip(MAIN, VARS[RESULT], strict=True):
+        also = ["omni_connection"] if stem == "preflight" else []
+        assert imported["tags"] == ["omni", f"omni_{stem}", *also]
+        assert len(load(ROLE / "tasks" / f"{stem}.yml")) == 1
+        assert STEPS[stem]["register"] == f"__omni_postgres_{stem}"
+        assert VARS[RESULT][stem] == f"{{{{ __omni_postgres_{stem} | default({{}}) }}}}"

@@ -16,15 +16,27 @@ from tests.sandbox.postgres import PostgresServer
 
 ROLE = "omni_analytics.connect.omni_postgres"
 STEPS = {
+    "omni_preflight": "Look at Omni before anything changes",
     "omni_user": "Keep the role that Omni logs in as",
     "omni_grants": "Grant what Omni reads, now and later",
     "omni_upload_schema": "Keep the schema for table uploads",
+    "omni_allowlist": "Let Omni's addresses in",
     "omni_verify": "Prove that Omni can read",
     "omni_connection": "Keep the connection in Omni",
     "omni_model": "Keep the schema model, and let Omni prove that it can read",
     "omni_schedule": "Keep the refresh schedules in Omni",
+    "omni_environments": "Keep the environments of the connection",
+}
+#: What the steps do that never change anything, or have nothing to do in these tests.
+UNCHANGING = {
+    "omni_preflight": "ok",
+    "omni_allowlist": "skipped",
+    "omni_verify": "ok",
+    "omni_environments": "skipped",
 }
 IN_DATABASE = {"omni_user", "omni_grants", "omni_upload_schema", "omni_verify"}
+# Else Ansible would not even try where root becomes root.
+ALWAYS_BECOME = {"ANSIBLE_BECOME_ALLOW_SAME_USER": "true"}
 SCHEDULES = {"omni_postgres_refresh_schedules": [{"schedule": "0 2 * * ? *"}]}
 
 
@@ -43,17 +55,40 @@ def steps(run: harness.Run) -> dict[str, str]:
 
 def test_each_step_runs_alone(role_vars: dict[str, Any], door: harness.Door) -> None:
     role_vars |= SCHEDULES
+    expected = dict.fromkeys(STEPS, "changed") | UNCHANGING
     for tag in STEPS:
         run = apply_role(role_vars, door, tags=[tag])
-        assert steps(run) == {tag: "ok" if tag == "omni_verify" else "changed"}, run.text
+        looked = {"omni_preflight": "ok"} if tag == "omni_connection" else {}
+        assert steps(run) == {**looked, tag: expected[tag]}, run.text
     run = apply_role(role_vars, door, tags=["omni"])
-    assert steps(run) == dict.fromkeys(STEPS, "ok"), run.text
+    assert steps(run) == {**dict.fromkeys(STEPS, "ok"), **UNCHANGING}, run.text
+
+
+def test_each_step_can_be_included(role_vars: dict[str, Any]) -> None:
+    """By its file, with the role's variables, and with the connection and the user that the role would have."""
+    role_vars |= {**SCHEDULES, "ansible_become": True, "ansible_become_exe": "/nonexistent"}
+    includes: list[dict[str, Any]] = [
+        {"ansible.builtin.include_role": {"name": ROLE, "tasks_from": tag.removeprefix("omni_")}}
+        for tag in STEPS
+    ]
+    includes.append(
+        {"name": "result", "ansible.builtin.debug": {"var": "omni_postgres_result.verify.readable"}}
+    )
+    includes[-2]["ansible.builtin.include_role"]["public"] = True
+    run = harness.play(includes, door="in_process", hosts={"one": role_vars}, env=ALWAYS_BECOME)
+    assert steps(run) == {**dict.fromkeys(STEPS, "changed"), **UNCHANGING}, run.text
+    assert run.result("result").result["omni_postgres_result.verify.readable"] > 0
+    # Each is held to its own part of the specification.
+    wrong = {**role_vars, "omni_postgres_grants_mode": "nonsense"}
+    run = harness.play(includes[2:3], door="in_process", hosts={"one": wrong})
+    assert "value of omni_postgres_grants_mode must be one of" in run.text
 
 
 def test_a_step_needs_only_its_own_variables(role_vars: dict[str, Any]) -> None:
     needed = {"database", "role", "password", "host", "api_url", "api_token", "ca_path"}
     few = {f"omni_postgres_{name}": role_vars[f"omni_postgres_{name}"] for name in needed}
-    assert steps(apply_role(few, tags=["omni_connection"])) == {"omni_connection": "changed"}
+    run = apply_role(few, tags=["omni_connection"])
+    assert steps(run) == {"omni_preflight": "ok", "omni_connection": "changed"}, run.text
 
     api = {"omni_postgres_host", "omni_postgres_api_url", "omni_postgres_api_token", "omni_postgres_ca_path"}
     for name in api | {"omni_postgres_upload_schema"}:
@@ -64,22 +99,70 @@ def test_a_step_needs_only_its_own_variables(role_vars: dict[str, Any]) -> None:
     }, run.text  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("missing", "says"),
-    [
-        ("login_host", "Set omni_postgres_login_host (or omni_postgres_login_unix_socket) for this host."),
-        ("database", "Set omni_postgres_database for this host."),
-        ("password", "Set password."),
-    ],
-)
+@pytest.mark.parametrize("tags", [["omni_user"], ["omni_connection"]])
 def test_what_is_missing_is_named(
-    role_vars: dict[str, Any], server: PostgresServer, missing: str, says: str
+    role_vars: dict[str, Any], server: PostgresServer, tags: list[str], door: harness.Door
 ) -> None:
-    del role_vars[f"omni_postgres_{missing}"]
-    environment = {"PGHOST": server.host, "PGDATABASE": role_vars.get("omni_postgres_database", "sales")}
-    run = apply_role(role_vars, env=environment)
-    assert run.recap["one"]["failed"] == 1
-    assert says in str(run.results[-1].result["msg"])
+    """Null is not given, and empty is no name; the variables are named, not the options of the modules."""
+    says = {
+        "omni_user": {
+            "login_host=": "Reading omni_postgres_login_host: neither it nor omni_postgres_login_unix_socket is set",
+            "database=": "missing required arguments: omni_postgres_database",
+            "database=none": "missing required arguments: omni_postgres_database",
+            "login_port=wrong": "argument 'omni_postgres_login_port' is of type",
+        },
+        "omni_connection": {
+            "api_token=": "omni_postgres_api_token (or OMNI_API_TOKEN or OMNI_API_KEY in the environment)",
+            "api_url=none": "missing required arguments: omni_postgres_api_url (or OMNI_BASE_URL in the environment)",
+        },
+    }[tags[0]]
+    hosts: dict[str, dict[str, Any]] = {}
+    for case in says:
+        name, _, how = case.partition("=")
+        values = dict(role_vars)
+        values.pop(f"omni_postgres_{name}")
+        if how:
+            values[f"omni_postgres_{name}"] = {"none": None, "empty": "", "wrong": "{{ 'x' }}"}[how]
+        hosts[case] = values
+    tasks = [{"ansible.builtin.include_role": {"name": ROLE, "tasks_from": tags[0].removeprefix("omni_")}}]
+    environment = {"PGHOST": server.host, "PGDATABASE": role_vars["omni_postgres_database"]}
+    run = harness.play(tasks, door=door, hosts=hosts, env=environment)
+    said = {result.host: str(result.result["msg"]) for result in run.results if result.status == "failed"}
+    assert {case: says[case] in said.get(case, "") for case in says} == dict.fromkeys(says, True), said
+
+
+def test_a_misspelled_variable_is_told_of_once(role_vars: dict[str, Any]) -> None:
+    wrong = {**role_vars, "omni_postgres_shemas": ["sales"], "omni_postgres_port_": 1}
+    run = harness.play(
+        [],
+        door="in_process",
+        hosts={"one": wrong, "two": wrong},
+        play_keywords={"roles": [ROLE]},
+        tags=["omni_grants", "omni_upload_schema"],
+        check=True,
+    )
+    said = " ".join(run.text.split())
+    assert (
+        said.count(
+            "has no variable omni_postgres_shemas, so it does nothing. Is omni_postgres_schemas meant?"
+        )
+        == 1
+    )
+    assert said.count("Is omni_postgres_port meant?") == 1
+
+
+def test_a_plays_module_defaults_reach_what_the_role_leaves_unset(
+    role_vars: dict[str, Any], login: dict[str, Any]
+) -> None:
+    del role_vars["omni_postgres_login_user"], role_vars["omni_postgres_login_password"]
+    group = {
+        "login_user": login["login_user"],
+        "login_password": login["login_password"],
+        "connect_timeout": "no number",
+    }
+    defaults = {"module_defaults": {"group/omni_analytics.connect.postgres": group}}
+    run = apply_role(role_vars, tags=["omni_user"], play_keywords=defaults)
+    assert steps(run) == {"omni_user": "changed"}, run.text
 
 
 def test_libpqs_environment_leads_nowhere_else(role_vars: dict[str, Any], door: harness.Door) -> None:
@@ -105,7 +188,7 @@ def test_a_table_that_omni_cannot_read_fails_the_proof(
         "it cannot upload: it lacks USAGE or CREATE on schema omni_uploads"
     )
     run = apply_role(role_vars, tags=["omni_verify", "omni_connection"])
-    assert steps(run) == {"omni_verify": "failed"}
+    assert steps(run) == {"omni_preflight": "ok", "omni_verify": "failed"}
     assert run.results[-1].result["msg"].endswith(said)
     run = harness.playbook("omni_analytics.connect.verify", door="in_process", hosts={"one": role_vars})
     assert run.results[-1].result["msg"].endswith(said)
@@ -123,10 +206,6 @@ def test_a_table_that_omni_cannot_read_fails_the_proof(
     checked = apply_role(role_vars, tags=["omni_verify"], check=True)
     assert "warnings" not in checked.results[-1].result
     assert steps(checked) == {"omni_verify": "ok"}
-
-
-# Else Ansible would not even try where root becomes root.
-ALWAYS_BECOME = {"ANSIBLE_BECOME_ALLOW_SAME_USER": "true"}
 
 
 def test_become_of_others_does_not_reach_the_role(role_vars: dict[str, Any], door: harness.Door) -> None:

@@ -1,0 +1,219 @@
+# Copyright: (c) 2026, omni_analytics.connect contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The role's variables: which option of which module each of them is.
+
+The tasks of the role name no options. The action plugin takes them from these variables, since a template for each
+(they were about thirty a task) costs a worker half of its time: Ansible compiles each anew in each fork.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+ROLE = "omni_analytics.connect.omni_postgres"
+PREFIX = "omni_postgres_"
+
+_LOGIN = {
+    "login_db": "omni_postgres_database",
+    "login_host": "omni_postgres_login_host",
+    "login_port": "omni_postgres_login_port",
+    "login_user": "omni_postgres_login_user",
+    "login_password": "omni_postgres_login_password",
+    "login_unix_socket": "omni_postgres_login_unix_socket",
+    "ssl_mode": "omni_postgres_ssl_mode",
+    "ca_cert": "omni_postgres_ca_cert",
+    "ssl_cert": "omni_postgres_ssl_cert",
+    "ssl_key": "omni_postgres_ssl_key",
+    "session_role": "omni_postgres_session_role",
+    "connect_params": "omni_postgres_connect_params",
+    "connect_timeout": "omni_postgres_connect_timeout",
+    "lock_timeout": "omni_postgres_lock_timeout",
+    "statement_timeout": "omni_postgres_statement_timeout",
+    "on_standby": "omni_postgres_on_standby",
+}
+_API = {
+    "api_url": "omni_postgres_api_url",
+    "api_token": "omni_postgres_api_token",
+    "validate_certs": "omni_postgres_validate_certs",
+    "ca_path": "omni_postgres_ca_path",
+    "timeout": "omni_postgres_timeout",
+    "total_timeout": "omni_postgres_total_timeout",
+    "requests_per_minute": "omni_postgres_requests_per_minute",
+}
+_CONNECTION = {
+    "connection": "omni_postgres_connection_name",
+    "connection_id": "omni_postgres_connection_id",
+}
+
+#: By module: the variable that an option comes from in the role's tasks.
+ROLE_VARIABLES: Mapping[str, Mapping[str, str]] = {
+    "omni_pg_user": {
+        **_LOGIN,
+        "name": "omni_postgres_role",
+        "password": "omni_postgres_password",
+        "update_password": "omni_postgres_update_password",
+        "password_encryption": "omni_postgres_password_encryption",
+        "connection_limit": "omni_postgres_connection_limit",
+        "valid_until": "omni_postgres_valid_until",
+        "comment": "omni_postgres_role_comment",
+        "settings": "omni_postgres_role_settings",
+        "memberships": "omni_postgres_role_memberships",
+        "upload_schema": "omni_postgres_upload_schema",
+    },
+    "omni_pg_grants": {
+        **_LOGIN,
+        "role": "omni_postgres_role",
+        "schemas": "omni_postgres_schemas",
+        "sequences": "omni_postgres_sequences",
+        "default_privileges_for": "omni_postgres_default_privileges_for",
+        "on_unmanageable": "omni_postgres_on_unmanageable",
+        "mode": "omni_postgres_grants_mode",
+        "exclusive": "omni_postgres_grants_exclusive",
+    },
+    "omni_upload_schema": {
+        **_LOGIN,
+        "name": "omni_postgres_upload_schema",
+        "role": "omni_postgres_role",
+        "owner": "omni_postgres_upload_owner",
+        "readers": "omni_postgres_upload_readers",
+        "modelled_schemas": "omni_postgres_schemas",
+    },
+    "omni_pg_allowlist": {
+        **_LOGIN,
+        "role": "omni_postgres_role",
+        "addresses": "omni_postgres_allowlist",
+        "method": "omni_postgres_allowlist_method",
+        "connection_type": "omni_postgres_allowlist_connection_type",
+        "path": "omni_postgres_allowlist_path",
+        "backup": "omni_postgres_allowlist_backup",
+        "allow_any_address": "omni_postgres_allowlist_allow_any_address",
+    },
+    "omni_pg_access_info": {
+        **_LOGIN,
+        "login_host": "omni_postgres_verify_host",
+        "role": "omni_postgres_role",
+        "password": "omni_postgres_password",
+        "schemas": "omni_postgres_schemas",
+        "exclude_schemas": "omni_postgres_exclude_schemas",
+        "upload_schema": "omni_postgres_upload_schema",
+        "try_upload": "omni_postgres_verify_try_upload",
+        "system_timezone": "omni_postgres_system_timezone",
+    },
+    "omni_connection": {
+        **_API,
+        "name": "omni_postgres_connection_name",
+        "connection_id": "omni_postgres_connection_id",
+        "host": "omni_postgres_host",
+        "port": "omni_postgres_port",
+        "database": "omni_postgres_database",
+        "username": "omni_postgres_role",
+        "password": "omni_postgres_password",
+        "default_schema": "omni_postgres_default_schema",
+        "include_schemas": "omni_postgres_schemas",
+        "scratch_schema": "omni_postgres_upload_schema",
+        "system_timezone": "omni_postgres_system_timezone",
+        "query_timezone": "omni_postgres_query_timezone",
+        "allows_user_specific_timezones": "omni_postgres_allows_user_specific_timezones",
+        "query_timeout_seconds": "omni_postgres_query_timeout_seconds",
+        "base_role": "omni_postgres_base_role",
+        "update_password": "omni_postgres_update_password",
+        "on_immutable_change": "omni_postgres_on_immutable_change",
+        "record_path": "omni_postgres_record_path",
+        "record_password": "omni_postgres_record_password",
+    },
+    "omni_schema_model": {
+        **_API,
+        **_CONNECTION,
+        "refresh": "omni_postgres_model_refresh",
+        "wait": "omni_postgres_model_wait",
+        "wait_timeout": "omni_postgres_model_wait_timeout",
+    },
+    "omni_refresh_schedule": {
+        **_API,
+        **_CONNECTION,
+        "schedules": "omni_postgres_refresh_schedules",
+        "exclusive": "omni_postgres_refresh_schedules_exclusive",
+    },
+    "omni_connection_environment": {
+        **_API,
+        "base_connection": "omni_postgres_connection_name",
+        "attribute": "omni_postgres_environment_attribute",
+        "default_values": "omni_postgres_environment_default_values",
+        "environments": "omni_postgres_environments",
+    },
+}
+#: Options that a task of the role makes of a variable itself; they are here for messages alone.
+IN_TASKS: Mapping[str, Mapping[str, str]] = {
+    "omni_pg_grants": {"exclude_schemas": "omni_postgres_exclude_schemas"},
+    "omni_pg_access_info": {"fail_on": "omni_postgres_verify_fail_on"},
+}
+#: What is taken where a variable is not set.
+INSTEAD = {
+    "omni_postgres_connection_name": "inventory_hostname",
+    "omni_postgres_host": "omni_postgres_login_host",
+    "omni_postgres_port": "omni_postgres_login_port",
+    "omni_postgres_verify_host": "omni_postgres_login_host",
+}
+#: Variables that are for the tasks of the role, or that it sets.
+OTHERS = {
+    "omni_postgres_allowlist_by",
+    "omni_postgres_become",
+    "omni_postgres_become_user",
+    "omni_postgres_model",
+    "omni_postgres_result",
+}
+#: Empty stands for none in these alone.
+EMPTY_IS_NONE = {"omni_postgres_upload_schema"}
+
+
+def callers_names(module: str) -> dict[str, str]:
+    """What the role calls the options of ``module``."""
+    return {**ROLE_VARIABLES.get(module, {}), **IN_TASKS.get(module, {})}
+
+
+def arguments(module: str, task_vars: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[str, Any]:
+    """The options of ``module`` from the role's variables. What is not set, or is null, is left out.
+
+    :param template: evaluates the templates in a value.
+    """
+
+    def value(variable: str) -> Any:
+        # In a dictionary, since ansible-core takes what is omitted out of one.
+        found = template({variable: task_vars.get(variable)}).get(variable)
+        empty = found is None or found == task_vars.get("omit") or (found == "" and variable in EMPTY_IS_NONE)
+        if empty:
+            return value(INSTEAD[variable]) if variable in INSTEAD else None
+        return found
+
+    values = {option: value(variable) for option, variable in ROLE_VARIABLES.get(module, {}).items()}
+    given = {option: value for option, value in values.items() if value is not None}
+    if "connection_id" in given:
+        given.pop("connection", None)  # the modules take one of the two
+    if "upload_schema" not in given:
+        given.pop("try_upload", None)
+    return given
+
+
+def no_server(names: Mapping[str, str], given: Mapping[str, Any]) -> str:
+    """What is wrong where a login names no server: libpq would take the one that PGHOST names, for every host."""
+    if "login_host" not in names or "login_host" in given or "login_unix_socket" in given:
+        return ""
+    return (
+        "Reading O(login_host): neither it nor O(login_unix_socket) is set, so nothing says which server this host "
+        "is about. Set one of them."
+    )
+
+
+def misspelled(names: Iterable[str]) -> list[str]:
+    """Warnings of variables that look like the role's, and are none."""
+    known = {*OTHERS, *(variable for module in ROLE_VARIABLES for variable in callers_names(module).values())}
+    warnings = []
+    for name in sorted(name for name in names if name.startswith(PREFIX) and name not in known):
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f" Is {near[0]} meant?" if near else ""
+        warnings.append(f"The role {ROLE} has no variable {name}, so it does nothing.{hint}")
+    return warnings
