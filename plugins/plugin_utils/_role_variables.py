@@ -129,6 +129,7 @@ ROLE_VARIABLES: Mapping[str, Mapping[str, str]] = {
         **_API,
         **_CONNECTION,
         "refresh": "omni_postgres_model_refresh",
+        "hard_refresh": "omni_postgres_model_hard_refresh",
         "wait": "omni_postgres_model_wait",
         "wait_timeout": "omni_postgres_model_wait_timeout",
     },
