@@ -14,17 +14,10 @@ import yaml
 from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import connection
 from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import connection_fields as fields
 from ansible_collections.omni_analytics.connect.plugins.modules import omni_connection
-from ansible_collections.omni_analytics.connect.plugins.plugin_utils._option_names import ROLE_VARIABLES
+from ansible_collections.omni_analytics.connect.plugins.plugin_utils._role_variables import ROLE_VARIABLES
 from tests.sandbox import omni_api
 
 ROLE = Path(__file__).resolve().parents[3] / "roles" / "omni_postgres"
-#: Fields for which the role has no variable, because nobody needs another one for each host.
-NOT_IN_ROLE: set[str] = {
-    "offloaded_schemas",
-    "infer_relationships_from_foreign_keys",
-    "infer_relationships_from_column_names",
-    "always_scope_view_names",
-}
 API_NAMES = {field.api_name for field in fields.FIELDS}
 
 
@@ -47,7 +40,7 @@ def test_each_field_can_be_set_in_the_role() -> None:
         "options"
     ]
     missing = {option for option in fields.OPTIONS if variables.get(option) not in specs}
-    assert missing - NOT_IN_ROLE == set()
+    assert missing == set()
 
 
 def test_the_fake_takes_shows_and_changes_what_is_declared() -> None:
