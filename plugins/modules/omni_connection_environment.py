@@ -25,7 +25,8 @@ options:
     required: true
   attribute:
     description:
-      - Name of the user attribute that chooses the environment. It has to exist in Omni.
+      - Name of the user attribute that chooses the environment. Where the base connection has another one yet, and
+        Omni tells which attributes there are, one that does not exist fails the task before anything is changed.
       - Left out, it stays as it is.
       - With O(state=absent), the base connection loses this one; another one stays.
     type: str
@@ -52,6 +53,12 @@ options:
         type: list
         elements: str
         default: []
+  record_path:
+    description:
+      - Folder for the records of connections, which M(omni_analytics.connect.omni_connection) has too.
+      - Needed only where Omni does not list environments. There, the record of the base connection keeps the ids and
+        the values of those that this module makes, so that later runs can compare and change them.
+    type: path
   state:
     description:
       - V(present) makes the environments and gives them their values.
@@ -60,9 +67,10 @@ options:
     default: present
     choices: [present, absent]
 notes:
-  - Newer instances may not list environments. There, one that this task did not make itself cannot be compared. The
-    task then tries to make it, takes Omni's word that it is there already, and lists it in RV(unverifiable). Check
-    mode cannot know that and predicts a change. O(state=absent) fails there.
+  - Newer instances do not list environments. There, what is not in the record of O(record_path) cannot be compared. The
+    task then tries to make it, takes Omni's word that it is there already, changes nothing of it, and lists it in
+    RV(unverifiable), with a warning. Check mode cannot know that, predicts a change, and warns too. O(state=absent)
+    fails for those that are not in the record.
   - Whether Omni takes lists as such or as text with commas differs in its own documentation. Both are tried.
 seealso:
   - module: omni_analytics.connect.omni_connection
@@ -105,12 +113,13 @@ environments:
     id:
       description: Id of the environment.
       type: str
-    values:
-      description: The values that it serves.
+    user_attribute_values:
+      description: The values of the user attribute that it serves.
       type: list
       elements: str
 unverifiable:
-  description: The connections in O(environments) that are environments, and whose values Omni does not tell.
+  description:
+    - The connections in O(environments) that are environments, and whose values neither Omni nor a record tells.
   returned: success
   type: list
   elements: str

@@ -62,6 +62,8 @@ class OmniInstance:
         self.models: dict[str, Record] = {}
         self.schedules: dict[str, Record] = {}
         self.environments: dict[str, Record] = {}
+        #: The names of user attributes, beside Omni's own.
+        self.user_attributes = ["region", "area"]
         self.jobs: dict[str, Record] = {}
         # How often each new connection is still not found, and until when it is not shown.
         self._lags: dict[str, int] = {}
@@ -76,6 +78,7 @@ class OmniInstance:
             omni_api.ATTRIBUTE_NAME: None,
             "environmentConnectionSwitchesSchemaModel": False,
             "allowBranchConnectionEnvironments": False,
+            "branchConnectionEnvironmentOverridesUserAttr": False,
             **_stamps(),
             **fields,
         }
@@ -391,6 +394,11 @@ class OmniInstance:
         del self.environments[self._environment(call)["id"]]
         return 200, {"success": True}
 
+    def user_attributes_list(self, call: Call) -> Answer:
+        own = [_user_attribute("", name, system=True) for name in ("omni_user_id", "omni_user_email")]
+        made = [_user_attribute(str(uuid.uuid4()), name, system=False) for name in self.user_attributes]
+        return 200, {"records": [*own, *made]}
+
     def _texts(self, body: Record, field: str) -> list[str]:
         """A list out of a body, in the one form that this instance takes."""
         value, as_text = body[field], self.quirks.env_shape == "docs"
@@ -440,6 +448,18 @@ def _schedule_fields(body: Record) -> Record:
         "timezone": body["timezone"],
         "hardRefresh": body.get("hardRefresh", False),
         "description": f"At {body['schedule']} {body['timezone']}",
+    }
+
+
+def _user_attribute(id: str, name: str, system: bool) -> Record:
+    kind = {"label": name, "type": "String", "multiple_values": False}
+    return {
+        "id": id,
+        "name": name,
+        "default_value": None,
+        "description": None,
+        "system": system,
+        **kind,
     }
 
 

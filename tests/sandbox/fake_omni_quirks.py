@@ -51,6 +51,10 @@ class Quirks:
     role_enum: Literal["any", "docs", "spec"] = "any"
     # "docs": lists of ids and values are text with commas, and environments cannot be listed.
     env_shape: Literal["spec", "docs"] = "spec"
+    # Not 0: the status of listing environments, as of the newer description, which has no such route.
+    no_env_list: Literal[0, 400, 404, 405] = 0
+    # Not 0: the status of listing user attributes.
+    no_user_attributes: Literal[0, 403, 404] = 0
     # Whether a connection's environment attribute is read under the older spelling of its field.
     old_spelling: bool = False
     # What an error's body is: see ERROR_STYLES.
@@ -89,7 +93,9 @@ class Quirks:
         routes = {
             "connections_get": self.no_get_route,
             "connections_delete": self.no_get_route,
-            "environments_list": 400 if self.env_shape == "docs" else 0,  # others use that path
+            # Others use that path.
+            "environments_list": self.no_env_list or (400 if self.env_shape == "docs" else 0),
+            "user_attributes_list": self.no_user_attributes,
             "whoami": self.whoami,
         }
         return {name: status for name, status in routes.items() if status >= 400}

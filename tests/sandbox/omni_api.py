@@ -223,6 +223,8 @@ CONNECTION = _object(
         "updatedAt": _TEXT,
         "environmentConnectionSwitchesSchemaModel": _or_null("boolean"),
         "allowBranchConnectionEnvironments": _or_null("boolean"),
+        # Its older name, which both descriptions require.
+        "branchConnectionEnvironmentOverridesUserAttr": _or_null("boolean"),
         ATTRIBUTE_NAME: _or_null("string"),
         OLD_ATTRIBUTE_NAME: _or_null("string"),
         "userAttributeValuesForDefaultEnvironment": {"type": ["array", "string", "null"], "items": _TEXT},
@@ -343,6 +345,19 @@ _ENVIRONMENTS_MADE: Schema = {
         ),
     ]
 }
+
+USER_ATTRIBUTE = _object(
+    {
+        "id": _TEXT,  # empty of one that is Omni's own
+        "name": _TEXT,
+        "label": _TEXT,
+        "type": _TEXT,
+        "multiple_values": _FLAG,
+        "default_value": {},
+        "description": _or_null("string"),
+        "system": _FLAG,
+    },
+)
 
 WHOAMI = _object(
     {
@@ -467,6 +482,10 @@ def _routes() -> Iterator[Route]:
     )  # fmt: skip
     yield Route("environments_delete", "DELETE", environment, _answers(200, done, 404))
 
+    yield Route(
+        "user_attributes_list", "GET", "/api/v1/user-attributes",
+        _answers(200, _object({"records": _list_of(USER_ATTRIBUTE)}), 404),
+    )  # fmt: skip
     yield Route("whoami", "GET", "/api/v1/whoami", _answers(200, WHOAMI, 404), query={"modelId": _TEXT})
 
 

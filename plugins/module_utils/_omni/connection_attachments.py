@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from .._definition import Definition
 from .._errors import Conflict
 from . import connection_environment as environment
-from . import cron, refresh_schedule, schema_model
+from . import cron, environment_links, refresh_schedule, schema_model
 from . import find_connection as lookup
 from .api_options import OPTIONS
 from .client import Client
@@ -70,9 +70,9 @@ def attached(client: Client, connection: Mapping[str, Any], serves: Mapping[str,
         for one in schedules
         if not one.get("disabledAt")
     }
-    links = environment.links(client)
+    links = environment_links.links(client)
     if links is None:
-        with_attribute = [one for one in lookup.listed(client) if environment.attribute_of(one)[0]]
+        with_attribute = [one for one in lookup.listed(client) if environment_links.attribute_of(one)[0]]
         if with_attribute:
             raise Conflict(
                 f"Reading the environments of connection {connection['name']} at {client.root}",
@@ -82,7 +82,11 @@ def attached(client: Client, connection: Mapping[str, Any], serves: Mapping[str,
             )
     # One without values serves nobody.
     linked = [
-        (one["baseConnectionId"], one["connectionId"], environment.texts(one.get("userAttributeValues")))
+        (
+            one["baseConnectionId"],
+            one["connectionId"],
+            environment_links.texts(one.get("userAttributeValues")),
+        )
         for one in links or ()
         if one.get("userAttributeValues")
     ]
@@ -91,7 +95,7 @@ def attached(client: Client, connection: Mapping[str, Any], serves: Mapping[str,
     return Attachments(
         list(live.values()),
         len(schedules) > len(live),
-        environment.attribute_of(connection),
+        environment_links.attribute_of(connection),
         {one: values for base, one, values in linked if base == id},
         [(base, values) for base, values in bases if base],
     )
@@ -114,7 +118,7 @@ def parts(params: Mapping[str, Any], old: str, found: Attachments, new: str | No
         yield Part("environments", _environments(params, new or old, found.environments, **its), there)
     for base, values in found.bases:
         # Two connections cannot serve one value.
-        there = environment.State(base, {}, {old: environment.Link("", values)})
+        there = environment.State(base, {}, {old: environment_links.Link("", values)})
         leaving = _environments(params, base["id"], {old: values}, state="absent")
         yield Part(f"leave {base['id']}", leaving, there)
         there = environment.State(base, {new or old: None}, {})

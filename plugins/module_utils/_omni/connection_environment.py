@@ -12,37 +12,44 @@ from typing import Any, NamedTuple
 
 from .._converge import Change
 from .._definition import Definition
-from .._errors import Conflict, ConnectError, InvalidInput, Moved, Refused
+from .._errors import Conflict, ConnectError, Moved, Prerequisite, Refused
 from .api_options import OPTIONS
-from .client import LIBRARY, Client, Request
-from .connection_part import NEW, missing, objects
+from .client import LIBRARY, Request
+from .connection_part import NEW, missing
+from .connection_record import Record
+from .environment_links import (
+    ENVIRONMENTS,
+    Link,
+    attribute_of,
+    check,
+    links,
+    texts,
+    user_attributes,
+)
 from .find_connection import CONNECTIONS, identified, named
 from .resource import OmniResource
 
-ENVIRONMENTS = "/api/v1/connection-environments"
-
-#: Two spellings of one field, on instances of different age.
-ATTRIBUTE = ("userAttributeNameForConnectionEnvironments", "userAttributeNameForConnectionsEnvironments")
-
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-
-
-class Link(NamedTuple):
-    """A connection's place among the environments of a base connection; None is an id yet to be given."""
-
-    id: str | None
-    values: list[str]
 
 
 class State(NamedTuple):
     """What there is, by the names (or ids) that the options give; a connection that is not there is None.
 
-    :param links: what can be known of the environments; see Environments.read.
+    :param links: the environments so far as they are known. Where the instance does not list them, those are the
+        recorded ones; one without an id is known to be none.
+    :param listed: whether the instance lists environments.
+    :param unknown: ids of connections that are environments, of which nothing else is known.
+    :param as_text: whether this instance takes lists as text with commas, as Omni's documentation has it.
+    :param attributes: the names of the user attributes, where they were asked for and Omni tells.
     """
 
     base: dict[str, Any] | None
     connections: dict[str, dict[str, Any] | None]
     links: dict[str, Link]
+    listed: bool = True
+    unknown: frozenset[str] = frozenset()
+    as_text: bool = False
+    attributes: frozenset[str] | None = None
 
 
 class Environments(OmniResource):
@@ -56,46 +63,81 @@ class Environments(OmniResource):
         self.absent = params["state"] == "absent"
         self.wanted = {one["connection"]: one["values"] for one in params["environments"]}
         check(params)
-        #: Why lists are sent as text with commas, as Omni's documentation has it; None: they are not.
+        #: what this run was told and no read can show: why lists are sent as text, and, where environments are
+        #: not listed, which there are
         self._as_text: Refused | None = None
-        # Where environments cannot be listed: what this run knows of them, by the connection's id.
         self._unlisted = False
-        self._known: dict[str, Link] = {}
-        self._unknown: set[str] = set()
+        self._links: dict[str, Link] = {}
+        self._unknown: frozenset[str] = frozenset()
+        self._record: Record | None = None
 
     def read(self) -> State:
         base = self._find(self.base)
         connections = {name: self._find(name) for name in self.wanted}
-        known = self._links(base["id"]) if base else {}
+        found = self._read_links(base) if base else {}
         ids = {name: one["id"] for name, one in connections.items() if one}
-        return State(base, connections, {name: known[id] for name, id in ids.items() if id in known})
+        return State(
+            base,
+            connections,
+            {name: found[id] for name, id in ids.items() if id in found},
+            not self._unlisted,
+            self._unknown,
+            self._as_text is not None,
+            self._read_attributes(base),
+        )
 
     def _find(self, name: str) -> dict[str, Any] | None:
         return identified(self.client, name.lower()) if ID.fullmatch(name) else named(self.client, name)
 
-    def _links(self, base: str) -> dict[str, Link]:
+    def _read_links(self, base: Mapping[str, Any]) -> dict[str, Link]:
         found = None if self._unlisted else links(self.client)
-        if found is None:
+        if found is not None:
+            return {
+                one["connectionId"]: Link(one["id"], texts(one.get("userAttributeValues")))
+                for one in found
+                if one["baseConnectionId"] == base["id"]
+            }
+        if not self._unlisted:
             self._unlisted = True
-            return self._known
+            self._links = self._recorded(base)
+        return dict(self._links)
+
+    def _recorded(self, base: Mapping[str, Any]) -> dict[str, Link]:
+        """The environments that the record of the base connection tells of."""
+        if not self.params["record_path"]:
+            return {}
+        about = {"name": base["name"], "id": base["id"], "instance": self.client.root}
+        self._record = Record(self.params["record_path"], about)
         return {
-            one["connectionId"]: Link(one["id"], texts(one.get("userAttributeValues")))
-            for one in found
-            if one["baseConnectionId"] == base
+            id: Link(one.get("id"), texts(one.get("values")))
+            for id, one in self._record.environments.items()
+            if isinstance(one, dict)
         }
+
+    def _read_attributes(self, base: Mapping[str, Any] | None) -> frozenset[str] | None:
+        """The user attributes, where the base connection is to get another one."""
+        if self.absent or self.attribute in (None, attribute_of(base or {})[0]):
+            return None
+        return user_attributes(self.client)
 
     def require(self, state: State, changes: Sequence[Change]) -> None:
         for name, one in {self.base: state.base, **state.connections}.items():
             if changes and one is None and not self.absent:
                 raise missing(self.client, f"connection {name}")
+        if state.attributes is not None and self.attribute not in state.attributes:
+            raise Prerequisite(
+                f"Finding user attribute {self.attribute} at {self.client.root}",
+                "there is none of that name, and without it every user's queries would go to the base connection",
+                "Create it in Omni (Settings > User attributes) first, or correct O(attribute).",
+            )
 
     def plan(self, state: State) -> list[Change]:
         if self.absent:
             return self._plan_absent(state)
         changes = []
-        current = dict(state.links)
+        current = {name: link for name, link in state.links.items() if link.id is not None}
         for name, one in state.connections.items():
-            if one and one["id"] in self._unknown:
+            if one and one["id"] in state.unknown:
                 continue
             if name not in current:
                 if one and state.base and one["dialect"] != state.base["dialect"]:
@@ -106,7 +148,7 @@ class Environments(OmniResource):
                     )
                 body = {
                     "baseConnectionId": _id(state.base),
-                    "environmentConnectionIds": self._list([_id(one)]),
+                    "environmentConnectionIds": _list([_id(one)], state),
                 }
                 changes.append(self._change(Request("POST", ENVIRONMENTS, body), name, None, []))
                 current[name] = Link(None, [])
@@ -138,20 +180,23 @@ class Environments(OmniResource):
                 request = self._patch(state, body)
             else:
                 path = f"{ENVIRONMENTS}/{current[name].id or NEW}"
-                request = Request("PUT", path, {"userAttributeValues": self._list(after)})
+                request = Request("PUT", path, {"userAttributeValues": _list(after, state)})
             changes.append(self._change(request, name, before, after))
         return changes
 
     def _plan_absent(self, state: State) -> list[Change]:
-        if self._unlisted and self.wanted:
+        unknown = [name for name, one in state.connections.items() if one and name not in state.links]
+        if unknown and not state.listed:
             raise Conflict(
                 f"Finding the environments of {self.label} at {self.client.root}",
-                "this instance does not list them, and they are deleted by an id",
-                "Delete them in Omni, on the connection's page.",
+                f"this instance does not list them, and the id that deletes {', '.join(unknown)} is not known",
+                "Delete them in Omni, on the connection's page. With O(record_path), the ids of those that this module "
+                "makes are kept.",
             )
         changes = [
             self._change(Request("DELETE", f"{ENVIRONMENTS}/{link.id}"), name, link.values, None)
             for name, link in state.links.items()
+            if link.id is not None
         ]
         attribute, defaults = attribute_of(state.base or {})
         if state.base and self.attribute is not None and self.attribute == attribute:
@@ -166,9 +211,6 @@ class Environments(OmniResource):
         what = f"{self.label}: values of {name}"
         return Change(request, {what: before}, {what: after})
 
-    def _list(self, values: Sequence[str]) -> Any:
-        return list(values) if self._as_text is None else ",".join(values)
-
     def apply(self, changes: Sequence[Change]) -> Iterator[Change]:
         for change in changes:
             request = change.payload
@@ -180,14 +222,14 @@ class Environments(OmniResource):
                 if self._there_already(request, refused):
                     continue
                 raise self._understood(request, refused) from None
-            self._learn(request, answer)
+            self._note(request, answer)
             yield change
 
     def _there_already(self, request: Request, refused: Refused) -> bool:
-        """Where environments cannot be listed, making one tells that it is there, and no more."""
+        """Where environments are not listed, making one tells that it is there, and no more."""
         there = self._unlisted and request.method == "POST" and "not valid for this" in refused.said
         if there:
-            self._unknown.update(texts(request.body["environmentConnectionIds"]))
+            self._unknown |= frozenset(texts(request.body["environmentConnectionIds"]))
         return there
 
     def _understood(self, request: Request, refused: Refused) -> ConnectError:
@@ -198,86 +240,87 @@ class Environments(OmniResource):
             self._as_text = refused
         elif status != 404:
             return refused
+        else:  # what the record has of it is no longer so
+            self._keep({id: link for id, link in self._links.items() if not _is_of(link, request)})
         return Moved(str(refused), **refused.detail)
 
-    def _learn(self, request: Request, answer: Mapping[str, Any]) -> None:
+    def _note(self, request: Request, answer: Mapping[str, Any]) -> None:
+        """Where environments are not listed, note what there is since ``request``."""
+        if not self._unlisted or not request.path.startswith(ENVIRONMENTS):
+            return
+        found = dict(self._links)
         for one in answer.get("connectionEnvironments") or answer.get("data") or ():
-            id = one.get("connectionId") or one.get("environmentConnectionId")
-            self._known[id] = Link(one["id"], [])
-        for id, link in self._known.items():
-            if request.path == f"{ENVIRONMENTS}/{link.id}":
-                self._known[id] = Link(link.id, texts(request.body["userAttributeValues"]))
+            if request.method == "POST":
+                found[str(one.get("connectionId") or one.get("environmentConnectionId"))] = Link(
+                    one["id"], []
+                )
+        for id, link in found.items():
+            if _is_of(link, request):
+                gone = request.method == "DELETE"
+                values = [] if gone else texts(request.body["userAttributeValues"])
+                found[id] = Link(None if gone else link.id, values)
+        self._keep(found)
+
+    def _keep(self, found: Mapping[str, Link]) -> None:
+        self._links = dict(found)
+        if self._record:
+            self._record.environments = {id: link._asdict() for id, link in found.items()}
+            self._record.save()
 
     def result(self, state: State, done: Sequence[Change]) -> dict[str, Any]:
-        unverifiable = [name for name, one in state.connections.items() if one and one["id"] in self._unknown]
+        unverifiable = [name for name, one in state.connections.items() if one and one["id"] in state.unknown]
         return {
             "base_connection_id": state.base and state.base["id"],
             "environments": [
-                {"connection": name, "connection_id": _id(state.connections[name]), **link._asdict()}
+                {
+                    "connection": name,
+                    "connection_id": _id(state.connections[name]),
+                    "id": link.id,
+                    "user_attribute_values": link.values,
+                }
                 for name, link in state.links.items()
+                if link.id is not None
             ],
             "unverifiable": unverifiable,
             "requests": [f"{change.payload.method} {change.payload.path}" for change in done],
+            "warnings": self._warnings(state, unverifiable),
         }
 
-
-def check(params: Mapping[str, Any]) -> None:
-    """Refuse environments that Omni could not tell apart.
-
-    :raises InvalidInput: names the option.
-    """
-    names = [params["base_connection"], *(one["connection"] for one in params["environments"])]
-    values = [*(params["default_values"] or ())]
-    for one in params["environments"]:
-        values += one["values"]
-        if not one["values"] and params["state"] == "present":
-            raise InvalidInput("Reading environments", f"{one['connection']} has no values", "Give it one.")
-    for given in (names, values):
-        twice = sorted(one for one in given if given.count(one) > 1)
-        if twice:
-            raise InvalidInput("Reading environments", f"{twice[0]!r} is there twice", "Name each only once.")
-    strange = [one for one in values if not one.strip() or one != one.strip() or "," in one]
-    if strange:
-        raise InvalidInput(
-            "Reading environments",
-            f"the value {strange[0]!r} is empty, or has a comma or blanks at its ends",
-            "Omni separates values by commas.",
+    def _warnings(self, state: State, unverifiable: Sequence[str]) -> list[str]:
+        said = []
+        keep = (
+            ""
+            if self._record
+            else " With O(record_path), those that this module makes are kept in the record."
         )
-    if params["default_values"] is not None and params["attribute"] is None:
-        raise InvalidInput("Reading default_values", "they are values of no attribute", "Set attribute.")
+        if unverifiable:
+            said.append(
+                f"{', '.join(unverifiable)}: environment of {self.label} already, and neither this instance nor a "
+                "record tells its id. So its values are not known, and were not changed: compare them in Omni. To "
+                f"have them kept here, delete the environment in Omni, and run again.{keep}"
+            )
+        guessed = [name for name, one in state.connections.items() if one and name not in state.links]
+        if self.check_mode and guessed and not state.listed and not self.absent:
+            said.append(
+                f"This instance does not list environments, so check mode cannot tell whether {', '.join(guessed)} is "
+                f"one of {self.label} already. What is shown is what a first run would send.{keep}"
+            )
+        if self._record and self._record.unwritten:
+            said.append(f"The record of {self.label} is not stored: {self._record.unwritten}.")
+        if self._record and self._record.unread:
+            said.append(
+                f"{self._record.path} does not serve as the record of {self.label}: {self._record.unread}."
+            )
+        return said
 
 
-def links(client: Client) -> list[dict[str, Any]] | None:
-    """All environments of all connections, or None on an instance that does not list them."""
-    try:
-        answer = client.get(ENVIRONMENTS)
-    except Refused as refused:
-        if refused.detail["status"] not in (400, 404, 405):
-            raise
-        return None
-    return objects(
-        client,
-        ENVIRONMENTS,
-        answer,
-        "connectionEnvironments",
-        "id",
-        "baseConnectionId",
-        "connectionId",
-        foreign=True,
-    )
+def _list(values: Sequence[str], state: State) -> Any:
+    return ",".join(values) if state.as_text else list(values)
 
 
-def attribute_of(connection: Mapping[str, Any]) -> tuple[str | None, list[str]]:
-    """The user attribute that chooses an environment, and the values that ``connection`` itself serves."""
-    name = next((connection[field] for field in ATTRIBUTE if connection.get(field)), None)
-    return name, texts(connection.get("userAttributeValuesForDefaultEnvironment"))
-
-
-def texts(value: Any) -> list[str]:
-    """A list as the API gives it: as such, as text with commas, or not at all."""
-    if isinstance(value, str):
-        return [one.strip() for one in value.split(",") if one.strip()]
-    return [str(one) for one in value or ()]
+def _is_of(link: Link, request: Request) -> bool:
+    """Whether ``request`` is about the environment of ``link``."""
+    return link.id is not None and request.path == f"{ENVIRONMENTS}/{link.id}"
 
 
 def _id(connection: Mapping[str, Any] | None) -> str:
@@ -300,6 +343,7 @@ DEFINITION = Definition(
                 "values": {"type": "list", "elements": "str", "default": []},
             },
         },
+        "record_path": {"type": "path"},
         "state": {"type": "str", "default": "present", "choices": ["present", "absent"]},
     },
     library=LIBRARY,

@@ -58,8 +58,6 @@ class Record:
         self.serves: dict[str, list[str]] = {}
         #: its environments, where Omni does not list them: their ids and values, by the connection's id
         self.environments: dict[str, dict[str, Any]] = {}
-        #: whether there was a file
-        self.found = False
         #: why the file could not be read, or was not written, or lacks a digest of the password
         self.unread = self.unwritten = self.undigested = ""
         self._load()
@@ -83,7 +81,6 @@ class Record:
         if (written_by, found.get("id")) != (FORMAT, self.about["id"]):
             self.unread = f"it is no record of connection {self.about['id']}"
             return
-        self.found = True
         self.unseen = found.get("unseen") is True
         for name, kind in (
             ("settings", dict),
@@ -121,13 +118,11 @@ class Record:
         except (OSError, UnicodeError) as error:
             self.unwritten = str(error)
             return False
-        self.found = True
         self.unread = self.unwritten = ""
         return True
 
     def remove(self) -> None:
         """Delete the file, since its connection is no more."""
-        self.found = False
         try:
             os.unlink(self.path)
         except (FileNotFoundError, NotADirectoryError):

@@ -72,7 +72,7 @@ def record_warnings(resource: Connection, state: State, kept: Record | None) -> 
     said = []
     if kept.unread:
         said.append(f"{kept.path} does not serve as the record of {resource.label}: {kept.unread}.")
-    elif not kept.found and not kept.unwritten and resource.params["state"] == "present":
+    elif not kept.settings and not kept.unwritten and resource.params["state"] == "present":
         said.append(
             f"{resource.label} ({kept.about['id']}) has no record in {resource.params['record_path']}: it was made by "
             "hand, or a run was cut off while it made it. So nobody knows whether its settings and its password are "

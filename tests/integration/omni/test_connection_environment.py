@@ -54,7 +54,7 @@ def test_invalid_then_check_apply_again_changed_outside_repaired(omni, api, door
         f"PUT {ENVIRONMENTS}/{ids[asia]}",
         patch,
     ]
-    assert {one["connection_id"]: one["values"] for one in made["environments"]} == {
+    assert {one["connection_id"]: one["user_attribute_values"] for one in made["environments"]} == {
         europe: ["emea"],
         asia: ["apac", "anz"],
     }

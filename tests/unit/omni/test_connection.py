@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -237,6 +238,66 @@ def test_settings_that_nobody_could_use_are_refused(option, value, words):
         connection.build(params(**{"password": "p", option: value}))
     assert words in said(caught.value, connection.DEFINITION)
     assert "pass@" not in str(caught.value)
+
+
+TEXTS = [name for name, spec in connection.DEFINITION.options.items() if spec["type"] in ("str", "list")]
+STRANGE = [
+    "",
+    " ",
+    "\ud800",
+    "\0",
+    "a\nb",
+    "\u2028",
+    "x" * 70_000,
+    "ü" * 300,
+    "{{ x }}",
+    "%s%n",
+    "..",
+    "💥",
+    "'\"\\",
+]
+
+
+@pytest.mark.parametrize("option", [name for name in TEXTS if not name.startswith("api_")])
+@pytest.mark.parametrize("value", STRANGE, ids=ascii)
+def test_text_that_is_given_is_sent_as_it_is_or_refused_by_its_option(option, value):
+    given: Any = [value] if connection.DEFINITION.options[option]["type"] == "list" else value
+    try:
+        (change,) = connection.build(params(**{"password": "p", option: given})).plan(State(None))
+    except (InvalidInput, Conflict) as error:
+        refused = str(error)
+    else:
+        refused = ""
+    if refused:
+        assert option in refused
+        return
+    json.dumps(change.payload.body, ensure_ascii=False).encode()
+    if option in ("name", "host", "database", "username", "default_schema"):
+        assert value in change.payload.body.values()
+
+
+@pytest.mark.parametrize(
+    "name", [" ", "ü" * 300, "x" * 3000, "\u2028", "💥", "../..", "a&b=c#d?e/f"], ids=ascii
+)
+def test_any_name_can_be_looked_for_created_and_recorded(omni, tmp_path, name):
+    assert run(omni, name=name, record_path=str(tmp_path))["changed"]
+    again = run(omni, name=name, record_path=str(tmp_path))
+    assert (again["changed"], again["unverifiable"], "warnings" in again) == (False, [], False)
+
+
+@pytest.mark.parametrize(
+    ("include", "default"),
+    [
+        ([], "public"),
+        (["*"], "public"),
+        (["public", "sales"], "public"),
+        (["sales", "pub*"], "public"),
+        (["stats_*", "sales", "x"], "sales"),
+    ],
+)
+def test_the_default_schema_comes_from_the_list_of_schemas(omni, include, default):
+    assert run(omni, include_schemas=include)["connection"]["default_schema"] == default
+    assert run(omni, include_schemas=include)["differences"] == {}
 
 
 def test_an_upload_schema_is_not_modelled():

@@ -29,8 +29,9 @@ from tests.sandbox.fake_omni import FakeOmni
 
 from .test_connection import CONNECTIONS, PASSWORD, run
 
-#: TWINS=10x20 in the environment: ten times, two runs over the same 20 hosts.
-TIMES, HOSTS = map(int, os.environ.get("TWINS", "2x6").split("x"))
+#: TWINS=10x20 in the environment: ten times, two runs over the same 20 hosts; and with `-s`, the numbers.
+TIMES, HOSTS = map(int, os.environ.get("TWINS", "1x4").split("x"))
+ALL = "TWINS" in os.environ
 
 
 def live(omni: FakeOmni, name: str = "sales") -> list[str]:
@@ -68,8 +69,11 @@ def a_run(omni: FakeOmni, run_dir: Path | None, hosts: range) -> Counter[str]:
         return Counter(forks.map(of_host, hosts))
 
 
-@pytest.mark.parametrize("shared", [True, False], ids=["in-process", "shipped"])
-@pytest.mark.parametrize(("stamps", "lag"), [(True, 0.0), (True, 0.15), (False, 0.0)])
+@pytest.mark.parametrize(
+    ("shared", "stamps", "lag"),
+    [(True, True, 0.1), (False, True, 0.0)]
+    + [(True, True, 0.0), (False, True, 0.1), (True, False, 0.0)] * ALL,
+)
 def test_two_runs_over_the_same_hosts_leave_no_twins(busy, tmp_path, stamps, lag, shared):
     twins: Counter[str] = Counter()
     for time in range(TIMES):

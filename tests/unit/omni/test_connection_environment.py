@@ -16,7 +16,11 @@ from ansible_collections.omni_analytics.connect.plugins.module_utils._omni impor
     connection_environment as module,
 )
 from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import time_budget
-from tests.helpers.perform import perform
+from ansible_collections.omni_analytics.connect.plugins.module_utils._omni.environment_links import (
+    ATTRIBUTE,
+    Link,
+)
+from tests.helpers.perform import perform, said
 from tests.sandbox.fake_omni import FakeOmni
 
 ENVIRONMENTS = "/api/v1/connection-environments"
@@ -66,7 +70,7 @@ OTHERS = {name: {"id": name, "dialect": "postgres"} for name in ("eu", "asia")}
 
 
 def with_attribute(name: str | None, values: Any) -> dict[str, Any]:
-    return {**BASE, module.ATTRIBUTE[0]: name, "userAttributeValuesForDefaultEnvironment": values}
+    return {**BASE, ATTRIBUTE[0]: name, "userAttributeValuesForDefaultEnvironment": values}
 
 
 def patch(name: str, values: list[str] | None) -> tuple[str, str, Any]:
@@ -115,7 +119,7 @@ def post(base: str, id: str) -> tuple[str, str, Any]:
         ({"attribute": "x"}, with_attribute("y", ["a"]), {}, [patch("x", ["a"])]),
         ({"attribute": "x", "default_values": []}, with_attribute("x", "a, b"), {}, [patch("x", None)]),
         ({"attribute": "x", "default_values": ["b", "a"]}, with_attribute("x", "a,b"), {}, []),
-        ({"attribute": "x"}, {**BASE, module.ATTRIBUTE[1]: "x"}, {}, []),
+        ({"attribute": "x"}, {**BASE, ATTRIBUTE[1]: "x"}, {}, []),
         # Absent.
         (
             {"state": "absent", "environments": {"eu": []}},
@@ -134,7 +138,7 @@ def post(base: str, id: str) -> tuple[str, str, Any]:
 )  # fmt: skip
 def test_the_plan(given: Any, base: Any, links: dict[str, list[str]], requests: list[Any]) -> None:
     resource = module.Environments(params(**given))
-    found = {name: module.Link(f"l-{name}", links[name]) for name in resource.wanted if name in links}
+    found = {name: Link(f"l-{name}", links[name]) for name in resource.wanted if name in links}
     changes = resource.plan(module.State(base, {name: OTHERS[name] for name in resource.wanted}, found))
     sent = [change.payload for change in changes]
     assert [(request.method, request.path, request.body) for request in sent] == requests
@@ -155,7 +159,7 @@ def test_the_plan(given: Any, base: Any, links: dict[str, list[str]], requests: 
 def test_what_cannot_be_meant(given: dict[str, Any], says: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         module.Environments(params(**given))
-    assert says in str(caught.value)
+    assert says in said(caught.value, module.DEFINITION)
 
 
 WANTED: dict[str, Any] = {
@@ -203,8 +207,92 @@ def test_made_left_alone_and_moved(omni):
     assert served(omni) == {"asia": ["emea"], "base": None}
 
 
-def test_an_instance_with_text_for_lists_and_without_a_list_of_environments(omni):
-    omni.quirks.env_shape = "docs"
+UNLISTED = [{"env_shape": "docs"}, {"no_env_list": 404}, {"no_env_list": 405}]
+
+
+@pytest.fixture(params=UNLISTED, ids=str)
+def unlisted(omni: FakeOmni, request: pytest.FixtureRequest) -> FakeOmni:
+    """An instance that does not list environments, and takes lists as text with commas, or as such."""
+    for name, value in request.param.items():
+        setattr(omni.quirks, name, value)
+    return omni
+
+
+def test_where_environments_are_not_listed_the_record_keeps_their_ids(unlisted, tmp_path):
+    omni = unlisted
+    here: dict[str, Any] = {"record_path": str(tmp_path)}
+    checked, made, quiet, result = (
+        run(omni, check, **here, **WANTED) for check in (True, False, True, False)
+    )
+    assert "check mode cannot tell" in checked["warnings"][0]
+    assert (checked["changed"], made["changed"], quiet["changed"]) == (True, True, False)
+    assert not any(one.get("warnings") or one["unverifiable"] for one in (made, quiet, result))
+    assert not result["changed"]
+    assert served(omni) == {"eu": ["emea"], "asia": ["apac", "anz"], "base": ["us"]}
+    # What changes is sent, and check mode knows it.
+    moved = {**WANTED, "environments": {"eu": ["apac"], "asia": ["emea", "anz"]}}
+    for check in (True, False):
+        result = run(omni, check, **here, **moved)
+        assert [line.split()[0] for line in result["requests"]] == ["PUT"] * 4
+    assert served(omni) == {"eu": ["apac"], "asia": ["emea", "anz"], "base": ["us"]}
+    assert not run(omni, **here, **moved)["changed"]
+    # One that somebody deleted is made anew.
+    omni.instance.environments.clear()
+    moved["environments"]["eu"] = ["apac", "mena"]
+    moved["environments"]["asia"] = ["anz"]
+    assert run(omni, **here, **moved)["changed"]
+    assert served(omni) == {"eu": ["apac", "mena"], "asia": ["anz"], "base": ["us"]}
+    gone: dict[str, Any] = {"state": "absent", "environments": {"eu": []}}
+    assert run(omni, **here, **gone)["changed"]
+    assert not run(omni, **here, **gone)["changed"]
+    assert served(omni) == {"asia": ["anz"], "base": ["us"]}
+    assert run(omni, **here, **moved)["changed"]
+    assert served(omni) == {"eu": ["apac", "mena"], "asia": ["anz"], "base": ["us"]}
+
+
+@pytest.mark.parametrize("nth", [1, 2, 3, 4])
+def test_a_run_that_is_cut_off_where_environments_are_not_listed_is_finished_by_the_record(
+    unlisted, tmp_path, monkeypatch, nth
+):
+    given = {**WANTED, "record_path": str(tmp_path)}
+    writes = [0]
+    real = unlisted.answer
+
+    def answer(method: str, *rest: Any) -> Any:
+        writes[0] += method != "GET"
+        if writes[0] > nth:
+            unlisted.respond_next(401)
+        return real(method, *rest)
+
+    monkeypatch.setattr(unlisted, "answer", answer)
+    assert run(unlisted, **given)["failed"]
+    monkeypatch.setattr(unlisted, "answer", real)
+    unlisted._next.clear()
+    assert run(unlisted, **given)["changed"]
+    assert served(unlisted) == {"eu": ["emea"], "asia": ["apac", "anz"], "base": ["us"]}
+    assert not run(unlisted, check=True, **given)["changed"]
+
+
+def test_a_user_attribute_that_is_not_there(omni):
+    omni.instance.user_attributes = ["area"]
+    checked = run(omni, check=True, **WANTED)
+    assert checked["changed"]
+    assert "user attribute region" in checked["warnings"][0]
+    assert "The run fails unless an earlier task makes it" in checked["warnings"][0]
+    failed = run(omni, **WANTED)
+    assert (failed["error"]["kind"], omni.writes()) == ("prerequisite", [])
+    # Where Omni does not tell, it is not known; and one that is set already is not asked for.
+    for status in (403, 404):
+        omni.quirks.no_user_attributes = status
+        assert run(omni, check=True, **WANTED)["changed"]
+    assert run(omni, **WANTED)["changed"]
+    since = len(omni.requests)
+    assert not run(omni, **WANTED)["changed"]
+    assert not any("user-attributes" in one["path"] for one in omni.requests[since:])
+
+
+def test_an_instance_with_text_for_lists_and_without_a_list_of_environments(unlisted):
+    omni = unlisted
     made = run(omni, **WANTED)
     assert [line.split()[0] for line in made["requests"]] == ["POST", "POST", "PUT", "PUT", "PATCH"]
     assert served(omni) == {"eu": ["emea"], "asia": ["apac", "anz"], "base": ["us"]}
@@ -212,7 +300,11 @@ def test_an_instance_with_text_for_lists_and_without_a_list_of_environments(omni
     # What was there before this run cannot be known.
     again = run(omni, **WANTED)
     assert (again["changed"], again["unverifiable"]) == (False, ["eu", "asia"])
-    assert run(omni, check=True, **WANTED)["changed"]
+    assert "eu, asia: environment of connection base already" in again["warnings"][0]
+    assert "With record_path, those that this module makes are kept" in again["warnings"][0]
+    checked = run(omni, check=True, **WANTED)
+    assert checked["changed"]
+    assert "check mode cannot tell whether eu, asia" in checked["warnings"][0]
     absent = run(omni, state="absent", environments={"eu": []})
     assert absent["error"]["kind"] == "conflict"
     assert "does not list them" in absent["msg"]

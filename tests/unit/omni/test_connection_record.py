@@ -320,6 +320,66 @@ def test_a_new_password_whose_answer_is_lost_is_no_longer_in_the_record(omni, fo
         assert not run(omni, **here, password=password)["changed"]
 
 
+@pytest.mark.parametrize(
+    "given", [{"query_timeout_seconds": 600}, {"scratch_schema": "up"}, {"offloaded_schemas": ["a"]}]
+)
+def test_a_setting_that_is_taken_out_of_the_task_is_noticed(omni, folder, given):
+    here: dict[str, Any] = {"record_path": str(folder)}
+    run(omni, **here, **given)
+    ((field, value),) = given.items()
+    result = run(omni, **here)
+    assert result["error"]["differences"] == {field: {"is": value, "wanted": None}}
+    assert f"{field} is {value!r}, wanted: not set" in result["msg"]
+    assert run(omni, **here, on_immutable_change="accept")["changed"]
+    assert not run(omni, **here)["changed"]
+    # Only the record can tell: without one, nothing is known of it.
+    assert run(omni)["differences"] == {}
+
+
+@pytest.mark.parametrize("said", ['{"success": false, "error": "no"}', '{"success": false, "message": "no"}'])
+def test_what_omni_did_not_take_is_not_recorded(omni, folder, said):
+    here: dict[str, Any] = {"record_path": str(folder), "update_password": "always"}
+    real = omni.answer
+
+    def answer(method: str, *rest: Any) -> Any:
+        if method != "GET":
+            omni.respond_next(200, said)
+        return real(method, *rest)
+
+    omni.answer = answer
+    try:
+        assert run(omni, **here)["failed"]
+        assert not folder.exists()
+        omni.answer = real
+        run(omni, **here)
+        omni.answer = answer
+        refused = run(omni, **here, password=NEW)
+        assert (refused["failed"], refused["error"]["kind"]) == (True, "refused")
+    finally:
+        omni.answer = real
+    (kept,) = folder.iterdir()
+    assert "scrypt" not in kept.read_text()
+    assert run(omni, **here, password=NEW)["changed"]
+
+
+@pytest.mark.parametrize("error", [AttributeError("no scrypt"), ValueError("disabled for FIPS")])
+def test_without_scrypt_the_record_does_without_a_digest(omni, folder, monkeypatch, error):
+    here: dict[str, Any] = {"record_path": str(folder)}
+    run(omni, **here, name="before")
+
+    def refused(*_given: Any, **_named: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(record.hashlib, "scrypt", refused)
+    made = run(omni, **here)
+    assert (made["changed"], len(list(folder.iterdir()))) == (True, 2)
+    for result in (made, run(omni, **here, name="before")):
+        (warning,) = result["warnings"]
+        assert f"({error}), as in FIPS mode. Set record_password: false" in warning
+    assert run(omni, **here, name="before")["unverifiable"] == ["password"]
+    assert "warnings" not in run(omni, **here, record_password=False)
+
+
 def test_a_created_connection_whose_answer_is_lost_has_its_record(omni, folder):
     omni.fault("POST", CONNECTIONS, kind="drop_after")
     run(omni, record_path=str(folder))

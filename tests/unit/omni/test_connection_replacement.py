@@ -20,6 +20,9 @@ from ansible_collections.omni_analytics.connect.plugins.module_utils._omni impor
 
 from .test_connection import CONNECTIONS, PASSWORD, run
 
+#: FAULTS=all in the environment: killed before and after every single write.
+ALL = os.environ.get("FAULTS") == "all"
+
 ATTRIBUTE = "userAttributeNameForConnectionEnvironments"
 DEFAULTS = "userAttributeValuesForDefaultEnvironment"
 MOVED: dict[str, Any] = {"host": "db2.example.com", "on_immutable_change": "replace"}
@@ -226,11 +229,11 @@ def die_at(omni: Any, given: dict[str, Any], nth: int, after: bool) -> bool:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before a write", "after a write"])
-def test_a_replacement_whose_process_is_killed_is_finished_by_one_more_run(omni, here, old, after):
+@pytest.mark.parametrize(("after", "every"), [(False, 1 if ALL else 4), (True, 1 if ALL else 2)])
+def test_a_replacement_whose_process_is_killed_is_finished_by_one_more_run(omni, here, old, after, every):
     instance, records = deepcopy(omni.instance), deepcopy(dict(record_files(here)))
     before = hanging(omni, old)
-    for nth in count(1):
+    for nth in count(1, every):
         omni.instance = deepcopy(instance)
         restore(here, records)
         if not die_at(omni, {**here, **MOVED}, nth, after):

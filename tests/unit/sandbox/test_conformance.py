@@ -146,7 +146,14 @@ WAYS: dict[int, Callable[[World, str], requests.Response]] = {
     410: twice,
     429: beyond_the_limit,
 }
-OTHER_WAYS = {("whoami", 404): without_whoami}
+
+
+def without_user_attributes(world: World, name: str) -> requests.Response:
+    world.omni.quirks.no_user_attributes = 404
+    return world.send(name)
+
+
+OTHER_WAYS = {("whoami", 404): without_whoami, ("user_attributes_list", 404): without_user_attributes}
 
 
 @pytest.mark.parametrize(

@@ -166,6 +166,7 @@ def test_every_route_keeps_to_the_shapes_and_gives_no_setting_away(omni: FakeOmn
     assert call("DELETE", environment)[0] == 200
     assert call("GET", ENVIRONMENTS)[1] == {"connectionEnvironments": []}
 
+    assert call("GET", "/api/v1/user-attributes")[1]["records"][-1]["name"] == "area"
     assert call("GET", "/api/v1/whoami")[1]["orgRole"] == "ORG_ADMIN"
     assert call("DELETE", path)[0] == 200
 

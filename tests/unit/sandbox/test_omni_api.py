@@ -23,6 +23,7 @@ READ_BACK: dict[str, Any] = {
     "baseRole": None,
     "deletedAt": None,
     "environmentConnectionSwitchesSchemaModel": None,
+    "branchConnectionEnvironmentOverridesUserAttr": None,
     "userAttributeNameForConnectionEnvironments": None,
     "userAttributeValuesForDefaultEnvironment": None,
 }
