@@ -113,7 +113,7 @@ class Lot:
         self.version, self.everywhere = version, everywhere
         self.includes: dict[str, bytes] = {}
         dice = self.random
-        self.prefixes = [self._any_prefix() for _ in range(3)]
+        self.prefixes = [self._any_prefix() for dummy in range(3)]
         self.end = dice.choice([b"\n", b"\n", b"\r\n"])
 
     def _any_prefix(self) -> Address:
@@ -171,7 +171,7 @@ class Lot:
         number = len(self.includes)
         words = [
             dice.choice([b"omni", b"sales", b"all", b'"all"', b"+readers", b"nobody"])
-            for _ in range(dice.randint(1, 3))
+            for dummy in range(dice.randint(1, 3))
         ]
         self.includes[f"words{number}"] = (
             b"# some words\n" + dice.choice([b",", b"\n", b" "]).join(words) + b"\n"
@@ -180,7 +180,7 @@ class Lot:
 
     def words(self, words: tuple[bytes, ...]) -> bytes:
         dice = self.random
-        found = [self.word(words) for _ in range(dice.choice([1, 1, 1, 2, 3]))]
+        found = [self.word(words) for dummy in range(dice.choice([1, 1, 1, 2, 3]))]
         return dice.choice([b",", b", ", b",\t"]).join(found)
 
     def net(self) -> bytes:
@@ -235,7 +235,7 @@ class Lot:
     def lines(self, count: int, depth: int = 0) -> bytes:
         dice = self.random
         found = []
-        for _ in range(count):
+        for dummy in range(count):
             chance = dice.random()
             if chance < 0.12:
                 found.append(

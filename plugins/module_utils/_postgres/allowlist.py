@@ -14,7 +14,7 @@ from typing import Any
 
 from .._converge import Change, shortened
 from .._definition import Definition
-from .._errors import Conflict, InvalidInput, Moved, Unreachable
+from .._errors import Conflict, InvalidInput, Unreachable
 from . import allowlist_file, allowlist_managers, allowlist_report
 from .allowlist_addresses import networks
 from .allowlist_block import File, Wanted, place
@@ -161,28 +161,28 @@ class Allowlist(PostgresResource):
         return {f"line {number}": line for number, line in enumerate(lines, block.begin + 1)}
 
     def apply(self, changes: Sequence[Change]) -> Iterator[Change]:
-        (change,) = changes
+        """Under the lock the change is planned anew: somebody else may have changed the file since, such as
+        another task of the same run."""
         path = os.path.realpath(self.params["path"] or self.server.path())
         with allowlist_file.locked(path):
-            if change.payload is not None:
-                self._replace(path, change.payload)
-            self._load()
-        yield change
+            state = self.read()
+            for change in self.plan(state):
+                if change.payload is not None:
+                    self._replace(state, change.payload)
+                self._load()
+                yield change
 
-    def _replace(self, path: str, data: bytes) -> None:
+    def _replace(self, state: State, data: bytes) -> None:
         """Replace the file, ask the server what it makes of it, and take back what it does not like."""
-        state = self.read()
-        if self._data(state) != data:
-            raise Moved(f"Replacing {path}", "somebody else just changed it", "Run again.")
         self.before_write()
         if self.params["backup"]:
-            self.backup_file = allowlist_file.back_up(path, state.file.data)
-        modified = os.stat(path).st_mtime_ns
-        allowlist_file.replace(path, data)
+            self.backup_file = allowlist_file.back_up(state.path, state.file.data)
+        modified = os.stat(state.path).st_mtime_ns
+        allowlist_file.replace(state.path, data)
         try:
             self._judge(state, self._file(state, data))
         except BaseException:  # also where the task is ended: nobody looked at the file yet
-            allowlist_file.replace(path, state.file.data, modified)
+            allowlist_file.replace(state.path, state.file.data, modified)
             raise
 
     def _judge(self, state: State, wanted: File) -> None:
@@ -221,15 +221,12 @@ class Allowlist(PostgresResource):
     def _load(self) -> None:
         """Have the server load the file, and prove that it did: a new session has a later time of loading, and
         the file is still one that it takes."""
-        before = self.server.loaded()
+        doing = f"Having {self.session.where} load its pg_hba.conf"
+        before = self._loaded()  # of a new session, too: an old one may not have heard of the last time yet
         self.before_write()
         self.server.reload()
-        doing = f"Having {self.session.where} load its pg_hba.conf"
         give_up = time.monotonic() + PATIENCE
-        while True:
-            with Session(self.params) as session:
-                if Server(session).loaded() > before:
-                    break
+        while not self._loaded() > before:
             if time.monotonic() > give_up:
                 raise Unreachable(
                     doing,
@@ -242,6 +239,11 @@ class Allowlist(PostgresResource):
         if bad:
             said = "; ".join(map(facts.complaint, bad[:3]))
             raise Conflict(doing, f"somebody broke the file meanwhile: {said}", "Repair it, and run again.")
+
+    def _loaded(self) -> float:
+        """When the server loaded its configuration, by a new session."""
+        with Session(self.params) as session:
+            return Server(session).loaded()
 
     def show(self, change: Change) -> str:
         return self.session.text(Statement("SELECT pg_reload_conf()"))

@@ -79,11 +79,14 @@ class Facts:
     rows: tuple[Row, ...]
 
     def complaint(self, row: Row) -> str:
-        """What the server says of a row, unless that may repeat a secret of the line."""
-        line = b"".join(self.data.split(b"\n")[row.number - 1 : row.number])
+        """What the server says of a row, without what it repeats of a line that may hold a secret."""
         here = row.file in ("", self.path)
-        hidden = here and re.search(rb"passw|secret", line, re.IGNORECASE)
-        said = "an error that is not repeated here, for the line holds a secret" if hidden else row.error
+        # A line may go on in the next ones, which nobody has to look at as closely as the server.
+        line = b"".join(self.data.split(b"\n")[row.number - 1 : row.number + 4])
+        said = row.error
+        if not here or re.search(rb"passw|secret", line, re.IGNORECASE):
+            known = re.match(r"[\w\s=-]*", said)
+            said = f"{known[0].strip() if known else ''} (cut short: there may be a secret in the line)"
         return f"line {row.number}{'' if here else ' of ' + row.file}: {said}"
 
 

@@ -10,6 +10,7 @@ server's version: 14 joins lines that end in a backslash, 16 knows ``include`` a
 
 from __future__ import annotations
 
+import functools
 import posixpath
 import re
 import socket
@@ -116,11 +117,13 @@ def lines(data: bytes, version: int) -> Iterator[Line]:
                     text = text.rstrip(b"\r")
                     break
                 text += more
-        yield Line(first + 1, number - first, tuple(_fields(text)))
+        yield Line(first + 1, number - first, _fields(text))
 
 
-def _fields(text: bytes) -> Iterator[tuple[Token, ...]]:
+@functools.lru_cache(maxsize=20_000)  # a file is read several times: as it is, without the block, and with it
+def _fields(text: bytes) -> tuple[tuple[Token, ...], ...]:
     """The fields of a line. A comma right after a word continues its field; a blank before it does not."""
+    fields = []
     position = 0
     while position < len(text):
         field: list[Token] = []
@@ -131,7 +134,8 @@ def _fields(text: bytes) -> Iterator[tuple[Token, ...]]:
                 break
             field.append(token)
         if field:
-            yield tuple(field)
+            fields.append(tuple(field))
+    return tuple(fields)
 
 
 def _token(text: bytes, position: int) -> tuple[Token | None, bool, int]:

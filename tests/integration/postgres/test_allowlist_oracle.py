@@ -102,7 +102,7 @@ class Oracle:
             }
             found = rules(self.hba.read_bytes(), str(self.hba), session.version, server.files)
             version = session.version
-        for _ in range(LOGINS):
+        for dummy in range(LOGINS):
             address, tls = lot.address(), self.tls and dice.random() < 0.5
             role, database = (
                 dice.choice(list(groups)),
@@ -129,7 +129,7 @@ class Oracle:
         """The module, on this file: what it says of its addresses is what the server does; nothing else changes;
         nothing is left when the block goes."""
         dice = lot.random
-        addresses = {lot.address() for _ in range(dice.randint(1, 3))}
+        addresses = {lot.address() for dummy in range(dice.randint(1, 3))}
         wanted: dict[str, Any] = {
             **self.login,
             "login_db": dice.choice(DATABASES),
@@ -191,7 +191,7 @@ def consult(everywhere: bool) -> Oracle:
             if lot is None:
                 continue
             oracle.judge(seed, lot)
-            for _ in range(RUNS):
+            for dummy in range(RUNS):
                 oracle.run(seed, lot)
         return oracle
 
