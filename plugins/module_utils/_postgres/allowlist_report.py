@@ -102,7 +102,7 @@ def warnings(
     if deaf:
         found.append(deaf)
     if changed and (facts.standby or facts.standbys):
-        what = "is a standby" if facts.standby else f"has {facts.standbys} standbys"
+        what = "is a standby" if facts.standby else f"has standbys ({facts.standbys})"
         found.append(
             f"The server {what}. A pg_hba.conf is not replicated: run the step on the others as well."
         )

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres import allowlist
 from tests.helpers import harness
+from tests.helpers.postgres_modules import perform
 from tests.helpers.wire import Proxy
 from tests.sandbox.postgres import PostgresServer
 from tests.sandbox.standby import Standby
@@ -169,3 +171,23 @@ def test_several_hosts_lead_to_the_primary(
     with Proxy(server.port, address="127.0.0.9", at=port):
         results = harness.modules([*calls(hosts, role_name), *calls(hosts, role_name)], door=door)
     assert [changed for changed, dummy in told(results)] == [True] * 3 + [False] * 3
+
+
+def test_a_standby_has_a_pg_hba_conf_of_its_own(server: PostgresServer, standby: Standby) -> None:
+    options = {
+        "login_db": "postgres",
+        "login_user": "postgres",
+        "addresses": ["127.0.7.7"],
+        "connection_type": "host",
+    }
+    sockets = [
+        {"login_unix_socket": str(one.socket_dir), "login_port": one.port} for one in (standby, server)
+    ]
+    here, there = (perform(allowlist.DEFINITION, {**options, **socket}, check=True) for socket in sockets)
+    made = perform(allowlist.DEFINITION, {**options, **sockets[0]})
+    assert made["changed"], made
+    assert "The server is a standby. A pg_hba.conf is not replicated" in "\n".join(made["warnings"])
+    assert "The server has standbys (1)" in "\n".join(there["warnings"])
+    assert here["path"] != there["path"]
+    assert perform(allowlist.DEFINITION, {**options, **sockets[1]}, check=True)["changed"] is True
+    assert perform(allowlist.DEFINITION, {**options, **sockets[0]})["changed"] is False
