@@ -465,3 +465,24 @@ def test_a_server_that_does_not_load(hba: Hba, arguments: Login, monkeypatch: py
     refused = perform(DEFINITION, arguments)
     assert refused["error"]["kind"] == "unreachable"
     assert "a new session still has the old configuration. The rules are in the file" in refused["msg"]
+
+
+def test_the_step_of_the_role(hba: Hba, arguments: Login) -> None:
+    """On the host, over the socket; with a provider's firewall it is skipped."""
+    variables = {
+        **{
+            f"omni_postgres_{name}": arguments[name]
+            for name in ("login_unix_socket", "login_port", "login_user")
+        },
+        "omni_postgres_database": arguments["login_db"],
+        "omni_postgres_ssl_mode": "prefer",
+        "omni_postgres_allowlist": ["127.0.7.7", "::1"],
+        "omni_postgres_allowlist_connection_type": "host",
+    }
+    hosts = {"here": variables, "there": {**variables, "omni_postgres_allowlist_by": "provider"}}
+    role = {"roles": ["omni_analytics.connect.omni_postgres"]}
+    run = harness.play([], door="in_process", hosts=hosts, play_keywords=role, tags=["omni_allowlist"])
+    assert [run.result("Let Omni's addresses in", host).status for host in hosts] == ["changed", "skipped"], (
+        run.text
+    )
+    assert hba.answer(OMNI, "omni", arguments["login_db"]) == "scram-sha-256"
