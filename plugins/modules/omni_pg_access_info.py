@@ -11,9 +11,11 @@ short_description: What the Omni role can and cannot do in a Postgres database
 description:
   - Logs in as the Omni role, and reads from the catalog which relations of the modelled schemas it can read, which
     not and why, whether it may upload, what it could write, and whether tables made later will be readable.
-  - No row of a table is read, no table is locked, and nothing is written, except by O(try_upload).
+  - Two queries of the catalog tell it. No row of a table is read, no table is locked, and nothing is written, except
+    by O(prove) and O(try_upload). What the catalog does not tell is returned in RV(unknown), and not taken for
+    readable.
   - Where O(password) is not given, or the server refuses the role's login from here (C(pg_hba.conf), no route), the
-    rights are read with O(login_user) instead.
+    rights are read with O(login_user) instead, over O(login_unix_socket) as whoever runs the module.
   - What keeps Omni from working is returned in RV(problems), what works and deserves a look in RV(concerns). Without
     O(fail_on), finding some is no failure of the task.
 author:
@@ -29,6 +31,12 @@ options:
     default: omni
   password:
     description: Password of O(role), for the login as that role.
+    type: str
+  verify_host:
+    description:
+      - Address at which to log in as O(role), where it is not O(login_host) or O(login_unix_socket). O(login_user) logs
+        in by those all the same.
+      - Over a socket a server often looks at who runs the module and at no password; at C(127.0.0.1) it asks for it.
     type: str
   schemas:
     description: The schemas that Omni models, as in M(omni_analytics.connect.omni_pg_grants).
@@ -49,6 +57,18 @@ options:
       - It is not tried in check mode, nor where the role cannot log in from here.
     type: bool
     default: false
+  prove:
+    description:
+      - Whether to prove by selecting what the role can read. It takes a login as the role; each relation has a
+        read-only transaction of its own, and no value of a row leaves the server.
+      - V(none) asks the catalog alone.
+      - V(rights) selects no row (C(LIMIT 0)), which proves the rights, and calls no function.
+      - V(row) selects one row, which proves that there is one. Functions in views are called, with all that they do,
+        and foreign tables connect to their servers. Not in check mode.
+      - What is RV(unknown) comes first, then views, then the rest, 100 at most. RV(proof) says how many it were.
+    type: str
+    choices: [none, rights, row]
+    default: none
   system_timezone:
     description: The timezone that Omni takes the database's for, to compare it with the one that the database uses.
     type: str
@@ -59,15 +79,31 @@ options:
       - V(schemas), one of O(schemas) is not there.
       - V(relations), modelled relations cannot be read, or show no rows. See RV(unreadable).
       - V(uploads), the role cannot upload to O(upload_schema).
-      - V(login), the server refused the role's login from here, so that its password could not be checked.
+      - V(login), the server refused the role's login from here, or none was tried since O(password) was not given, so
+        that it is not proved.
+      - V(unknown), of some relations the catalog does not tell whether the role can read them. See RV(unknown).
       - V(partitions), partitions cannot be read directly, but through their parent. See RV(unreadable).
+      - V(columns), relations can be read because all of their columns were granted one by one, so that a column that is
+        added later will not be readable.
       - V(future_tables), tables made later will not be readable. See RV(future_tables).
       - V(writes), the role could write or create outside O(upload_schema). See RV(writes).
       - V(privileges), the role has an attribute or a membership that Omni does not need. See RV(privileged).
       - V(timezone), O(system_timezone) is not the database's. See RV(timezone).
     type: list
     elements: str
-    choices: [role, schemas, relations, uploads, login, partitions, future_tables, writes, privileges, timezone]
+    choices:
+      - role
+      - schemas
+      - relations
+      - uploads
+      - login
+      - unknown
+      - partitions
+      - columns
+      - future_tables
+      - writes
+      - privileges
+      - timezone
 """
 
 EXAMPLES = r"""
@@ -84,7 +120,7 @@ EXAMPLES = r"""
 - name: Name what cannot be read, and why
   ansible.builtin.debug:
     msg: "{{ item.relation }}: {{ item.why }}"
-  loop: "{{ access.unreadable['items'] }}"
+  loop: "{{ access.unreadable.list + access.unknown.list }}"
 
 - name: Stop if Omni could not work, and warn of the rest
   omni_analytics.connect.omni_pg_access_info:
@@ -141,7 +177,7 @@ relations:
   type: int
   sample: 41
 readable:
-  description: How many of them the role can read.
+  description: How many of them the role is known to be able to read.
   returned: when the database could be read
   type: int
   sample: 41
@@ -154,7 +190,7 @@ schemas:
     count:
       description: How many there are.
       type: int
-    items:
+    list:
       description: The first O(max_listed) of them.
       type: list
       elements: dict
@@ -171,29 +207,56 @@ unreadable:
     count:
       description: How many there are.
       type: int
-    items:
+    list:
       description:
         - The first O(max_listed) of them, each with the kind of the cause and a sentence.
         - "C(cause) is one of: C(no_usage) on the schema; C(no_select); C(partition), unreadable by itself and readable
-          through its parent; C(row_security) without a policy for whoever reads; C(view_owner), who cannot read what
+          through its parent; C(row_security) whose policies show whoever reads no row, or which a C(row_security)
+          setting refuses to apply; C(policy), that reads what whoever reads cannot; C(view_owner), who cannot read what
           the view is made of; C(security_invoker), a view that reads with the role's own rights, which do not suffice;
-          C(not_populated), a materialized view that was never refreshed."
+          C(no_execute) on a function that a view calls; C(not_populated), a materialized view that was never refreshed,
+          read by itself or by a view; C(user_mapping), which a foreign table of postgres_fdw lacks; C(refused), when
+          O(prove) selected from it."
       type: list
       elements: dict
       sample: [{relation: public.orders, cause: no_select, why: it lacks SELECT}]
     truncated:
       description: Whether there are more than are listed.
       type: bool
-filtered:
+unknown:
   description:
-    - The readable relations of which the role sees the rows that policies of row-level security allow.
+    - The relations of which the catalog does not tell whether the role can read them, or sees a row.
   returned: when the database could be read
   type: dict
   contains:
     count:
       description: How many there are.
       type: int
-    names:
+    list:
+      description:
+        - The first O(max_listed) of them, each with the kind of the cause and a sentence.
+        - "C(cause) is one of: C(policy) of row-level security, whose condition decides which rows the role sees;
+          C(row_security), which hides all rows of what a view joins or counts; C(function) in a view, since what it
+          reads with whose rights is not in the catalog; C(foreign_table), for which another server answers;
+          C(view_owner), C(security_invoker), C(no_execute), C(not_populated) or C(user_mapping), of something deep in a
+          view that Postgres may leave out; C(refused), when O(prove) selected from it and was refused for a lock, for
+          O(statement_timeout), or because the transaction only reads."
+      type: list
+      elements: dict
+      sample: [{relation: public.legacy, cause: foreign_table, why: another server answers for public.legacy}]
+    truncated:
+      description: Whether there are more than are listed.
+      type: bool
+filtered:
+  description:
+    - The readable relations of which O(prove=row) saw a row, and policies of row-level security decide which.
+  returned: when the database could be read
+  type: dict
+  contains:
+    count:
+      description: How many there are.
+      type: int
+    list:
       description: The first O(max_listed) of them.
       type: list
       elements: str
@@ -201,6 +264,23 @@ filtered:
     truncated:
       description: Whether there are more than are listed.
       type: bool
+proof:
+  description: What O(prove) selected from.
+  returned: when the database could be read
+  type: dict
+  contains:
+    mode:
+      description: O(prove).
+      type: str
+    selected:
+      description: How many relations were selected from.
+      type: int
+    of:
+      description: How many there are that are not known to be unreadable.
+      type: int
+    how:
+      description: V(done), or why not all of them were.
+      type: str
 uploads:
   description:
     - Whether uploads to O(upload_schema) may work; null if that was not asked, or there is no such schema.
@@ -227,7 +307,7 @@ writes:
     count:
       description: How many there are.
       type: int
-    items:
+    list:
       description: The first O(max_listed) of them.
       type: list
       elements: dict
@@ -245,7 +325,7 @@ privileged:
     count:
       description: How many there are.
       type: int
-    items:
+    list:
       description: The first O(max_listed) of them.
       type: list
       elements: dict
@@ -263,7 +343,7 @@ future_tables:
     count:
       description: How many there are.
       type: int
-    items:
+    list:
       description: The first O(max_listed) of them, those that will not be readable first.
       type: list
       elements: dict

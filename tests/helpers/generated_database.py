@@ -265,7 +265,7 @@ class _World:
         shapes = [
             (f"SELECT a, b FROM {one}", {one}),
             (f"SELECT a, b FROM {one}", {one}),
-            (f"SELECT a, b FROM {one} WHERE a < 5", {one}),
+            (f"SELECT a, b FROM {one} WHERE a IS NULL OR a < 10000", {one}),
             (f"SELECT a, a AS b FROM {one}", {one}),
             (f"SELECT count(*)::int AS a, 0 AS b FROM {one}", {one}),
             (f"SELECT a, count(*)::int AS b FROM {one} GROUP BY a", {one}),

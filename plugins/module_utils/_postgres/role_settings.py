@@ -54,3 +54,8 @@ def _literals(name: str, value: str) -> list[str]:
         return [value]
     names = [bare.lower() if bare else quoted.replace('""', '"') for quoted, bare in ITEM.findall(value)]
     return names or [""]
+
+
+def is_on(value: str) -> bool:
+    """Whether a switch that is stored as this is on: Postgres keeps ``true``, ``1`` and ``yes`` as given."""
+    return not NO.fullmatch(value)
