@@ -29,28 +29,25 @@ def marked(option: str) -> str:
     return re.sub(r"^\w+", r"O(\g<0>)", option)
 
 
+def check_given(value: str, option: str) -> None:
+    """
+    :raises InvalidInput: it is empty.
+    """
+    if not value:
+        raise InvalidInput(f"Reading {marked(option)}", "it is empty", "Leave it out, or give it a value.")
+
+
 def check_text(value: str, option: str) -> None:
     """Refuse what names nothing, or has a character that no name has.
 
     :raises InvalidInput: names the option.
     """
-    if not value:
-        raise InvalidInput(f"Reading {marked(option)}", "it is empty", "Leave it out, or give it a value.")
-    if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
+    check_given(value, option)
+    if any(unicodedata.category(character) == "Cc" for character in value):
         raise InvalidInput(
             f"Reading {marked(option)}",
-            "it has a character that is none to be seen, such as a line's end or half of a surrogate pair",
+            "it has a control character, such as a line's end",
             "Correct it where it comes from.",
-        )
-
-
-def check_secret(value: str, option: str) -> None:
-    """As :func:`check_text`, for a value that is sent as it is, and never quoted."""
-    if not value:
-        raise InvalidInput(f"Reading {marked(option)}", "it is empty", "Leave it out, or give it a value.")
-    if any(unicodedata.category(character) == "Cs" for character in value):
-        raise InvalidInput(
-            f"Reading {marked(option)}", "it is no text: it was decoded wrongly", "Give it as UTF-8."
         )
 
 

@@ -15,10 +15,10 @@ from typing import Any
 
 from .._errors import InvalidInput
 from .connection_checks import (
+    check_given,
     check_host,
     check_query_timezone,
     check_schemas,
-    check_secret,
     check_text,
     check_texts,
     check_timezone,
@@ -79,7 +79,7 @@ FIELDS = (
     Field("infer_relationships_from_column_names", FLAG),
     Field("always_scope_view_names", FLAG),
     Field("base_role", TEXT, check_text, mutable=True, shown=True),
-    Field("password", {"type": "str", "no_log": True}, check_secret, api="passwordUnencrypted", mutable=True),
+    Field("password", {"type": "str", "no_log": True}, check_given, api="passwordUnencrypted", mutable=True),
 )
 
 BY_OPTION = {field.option: field for field in FIELDS}
@@ -168,3 +168,13 @@ def same(one: Any, other: Any) -> bool:
 
 def _normal(value: Any) -> Any:
     return sorted(set(map(str, value))) if isinstance(value, list) else value
+
+
+def told(differing: Mapping[str, Mapping[str, Any]]) -> str:
+    """Differences as people read them."""
+    said = []
+    for option, pair in differing.items():
+        what = f"O({option})" if option in OPTIONS else option
+        wanted = f" where {pair['wanted']!r} is wanted" if pair["wanted"] is not None else ", wanted: not set"
+        said.append(f"{what} is {pair['is']!r}{wanted}")
+    return ", ".join(said)

@@ -115,7 +115,7 @@ class Record:
             finally:
                 with suppress(OSError):
                     os.unlink(temporary)
-        except (OSError, UnicodeError) as error:
+        except (OSError, ValueError) as error:
             self.unwritten = str(error)
             return False
         self.unread = self.unwritten = ""

@@ -19,8 +19,9 @@ from .._converge import Change
 from .._errors import Conflict, Refused
 from .client import Request
 from .connection_attachments import Attachments, Part, attached, parts
+from .connection_plan import State
 from .connection_record import Record
-from .connection_resource import Connection, State
+from .connection_resource import Connection
 from .find_connection import CONNECTIONS, LAGS, identified, looks, only, without_twins
 
 #: What of a connection Omni's API shows and cannot set; the last is the older name of the one before.

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from .._converge import Change
@@ -16,7 +16,8 @@ from .connection_record import Record
 from .find_connection import snake_case
 
 if TYPE_CHECKING:
-    from .connection_resource import Connection, State
+    from .connection_plan import State
+    from .connection_resource import Connection
 
 
 def result(resource: Connection, state: State, done: Sequence[Change], kept: Record | None) -> dict[str, Any]:
@@ -110,20 +111,10 @@ def warnings(resource: Connection, state: State, requests: Sequence[Request]) ->
         )
     differing = resource.differing(state)
     if differing and params["on_immutable_change"] == "warn":
-        said.append(f"Of {resource.label}, {told(differing)}, and Omni's API cannot change that.")
+        said.append(f"Of {resource.label}, {fields.told(differing)}, and Omni's API cannot change that.")
     if state.password == "differs":
         said.append(
             f"The password of {resource.label} differs from the one that Omni was last given; "
             "O(update_password=always) sends it."
         )
     return said
-
-
-def told(differing: Mapping[str, Mapping[str, Any]]) -> str:
-    """Differences as people read them."""
-    said = []
-    for option, pair in differing.items():
-        what = f"O({option})" if option in fields.OPTIONS else option
-        wanted = f" where {pair['wanted']!r} is wanted" if pair["wanted"] is not None else ", wanted: not set"
-        said.append(f"{what} is {pair['is']!r}{wanted}")
-    return ", ".join(said)

@@ -110,6 +110,8 @@ def check(params: Mapping[str, Any]) -> None:
         raise InvalidInput(
             "Reading O(default_values)", "they are values of no attribute", "Set O(attribute)."
         )
+    if params["record_path"] is not None:
+        check_text(params["record_path"], "record_path")
     if params["record_path"] and RECORD_LIBRARY.error is not None:
         raise MissingLibrary(
             f"Importing {RECORD_LIBRARY.name} in {sys.executable}, for O(record_path)",

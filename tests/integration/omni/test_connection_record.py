@@ -100,7 +100,7 @@ def logs_in(server: PostgresServer, role_vars: dict[str, Any], password: str) ->
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"omni_postgres_api_token": "omni_osk_wrong"}, "Check api_token"),
+        ({"omni_postgres_api_token": "omni_osk_wrong"}, "Check omni_postgres_api_token"),
         ({"omni_postgres_host": "other.example.com"}, "Omni's API cannot change that"),
     ],
 )

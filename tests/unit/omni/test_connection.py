@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.omni_analytics.connect.plugins.module_utils._errors import Conflict, InvalidInput
 from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import connection, connection_info
 from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import connection_checks as checks
-from ansible_collections.omni_analytics.connect.plugins.module_utils._omni.connection_resource import State
+from ansible_collections.omni_analytics.connect.plugins.module_utils._omni.connection_plan import State
 from tests.helpers.perform import perform, said
 from tests.sandbox import omni_api
 from tests.sandbox.fake_omni import FakeOmni
@@ -258,7 +258,7 @@ STRANGE = [
 ]
 
 
-@pytest.mark.parametrize("option", [name for name in TEXTS if not name.startswith("api_")])
+@pytest.mark.parametrize("option", [*(name for name in TEXTS if not name.startswith("api_")), "record_path"])
 @pytest.mark.parametrize("value", STRANGE, ids=ascii)
 def test_text_that_is_given_is_sent_as_it_is_or_refused_by_its_option(option, value):
     given: Any = [value] if connection.DEFINITION.options[option]["type"] == "list" else value

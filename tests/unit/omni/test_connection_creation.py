@@ -144,7 +144,7 @@ def test_one_that_somebody_has_gone_on_with_is_not_taken_back(omni, monkeypatch)
     assert len(live(omni)) == 2
 
 
-def test_what_omni_made_and_does_not_show_is_not_made_a_second_time(omni, tmp_path):
+def test_what_omni_made_and_does_not_show_is_not_made_a_second_time(omni, tmp_path, monkeypatch):
     omni.quirks.list_lag = 1000.0
     first = run(omni, record_path=str(tmp_path))
     (id,) = live(omni)
@@ -161,9 +161,17 @@ def test_what_omni_made_and_does_not_show_is_not_made_a_second_time(omni, tmp_pa
     omni.instance._shown_at.clear()
     again = run(omni, record_path=str(tmp_path))
     assert (again["changed"], again["unverifiable"], again["connection_id"]) == (False, [], id)
-    # Gone for good: the next step is said.
-    omni.instance.connections.clear()
-    assert run(omni, record_path=str(tmp_path))["changed"] or file.exists()
+    # A list that lags behind is one thing, and the connection by its id another.
+    real = omni.instance.connections_list
+    monkeypatch.setattr(omni.instance, "connections_list", lambda call: (200, {"connections": []}))
+    by_id = run(omni, record_path=str(tmp_path))
+    assert (by_id["changed"], by_id["connection_id"]) == (False, id)
+    monkeypatch.setattr(omni.instance, "connections_list", real)
+    # What a person has deleted since is made anew.
+    file.write_text(file.read_text() + "unseen: true\n")
+    omni.instance.connections[id]["deletedAt"] = "2026-01-01T00:00:00.000Z"
+    assert run(omni, record_path=str(tmp_path))["changed"]
+    assert len(live(omni)) == 1
 
 
 @pytest.mark.parametrize("kind", ["drop_after", "status_after 503"])

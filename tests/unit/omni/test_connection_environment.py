@@ -154,6 +154,12 @@ def test_the_plan(given: Any, base: Any, links: dict[str, list[str]], requests: 
         ({"environments": {"eu": ["a,b"]}}, "'a,b' is empty, or has a comma"),
         ({"environments": {"eu": [" "]}}, "is empty"),
         ({"default_values": ["a"]}, "Set attribute"),
+        ({"base_connection": ""}, "base_connection: it is empty"),
+        ({"base_connection": "\ud800"}, "base_connection: it has half of a surrogate"),
+        ({"environments": {"": ["a"]}}, "environments: it is empty"),
+        ({"environments": {"eu": ["\ud800"]}}, "environments: it has half of a surrogate"),
+        ({"attribute": ""}, "attribute: it is empty"),
+        ({"record_path": "\0"}, "record_path: it has a control character"),
     ],
 )
 def test_what_cannot_be_meant(given: dict[str, Any], says: str) -> None:
