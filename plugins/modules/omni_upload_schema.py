@@ -32,6 +32,8 @@ options:
   owner:
     description:
       - Owner of the schema. Without it, a new schema belongs to O(login_user), and an old one stays with its owner.
+      - With the schema, a new owner gets what the old one had on it. Where that was O(role), it is granted what it
+        needs anew.
       - The owner can drop uploaded tables, but not read them.
     type: str
   readers:
@@ -118,7 +120,7 @@ dropped:
     count:
       description: How many objects.
       type: int
-    names:
+    list:
       description: The schema, and the first of what goes with it, O(max_listed) in all.
       type: list
       elements: str
@@ -127,8 +129,8 @@ dropped:
       description: Whether there are more than are listed.
       type: bool
 statements:
-  description: The SQL that was sent, or in check mode would be.
-  returned: success
+  description: The SQL that was sent, or in check mode would be. A failed task lists what it had done by then.
+  returned: success and failure
   type: list
   elements: str
   sample: ['CREATE SCHEMA "omni_uploads"', 'GRANT USAGE, CREATE ON SCHEMA "omni_uploads" TO "omni"']

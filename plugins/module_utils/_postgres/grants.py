@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,10 +13,10 @@ from .. import _schema_patterns as _schemas
 from .._converge import Change, shortened
 from .._definition import Definition
 from .._errors import InvalidInput, Prerequisite, Refused
+from . import grants_apply
 from .driver import LIBRARY
-from .grants_apply import LOCK_NOT_AVAILABLE, PastLocks
 from .grants_plan import Planner, RightsChange
-from .grants_sql import LOCKED, PLACES, RELATIONS
+from .grants_sql import PLACES, RELATIONS
 from .grants_state import (
     State,
     lacking_in_place,
@@ -29,9 +28,6 @@ from .grants_state import (
 from .login_options import OPTIONS
 from .names import check_name, check_role
 from .resource import PostgresResource
-
-#: How often people hear how far a long task is, in seconds.
-PROGRESS = 5
 
 
 class Grants(PostgresResource):
@@ -184,44 +180,7 @@ class Grants(PostgresResource):
             )
 
     def apply(self, changes: Sequence[Change]) -> Iterator[Change]:
-        """Each statement in a transaction of its own: none of them holds many locks, or for long."""
-        with self.session.transaction():
-            processes = {row["oid"]: row["pid"] for row in self.session.rows(LOCKED, {})}
-        sender = PastLocks(
-            self.planner,
-            lambda change, seconds: self.transact(self.session, [change], lock_timeout=seconds),
-            self.params["lock_timeout"],
-        )
-        rights = [change for change in changes if isinstance(change, RightsChange)]
-        done, told = 0, time.monotonic()
-        for change in sender.send(rights, processes):
-            yield change
-            done += len(change.rights)
-            if time.monotonic() - told > PROGRESS:
-                told = time.monotonic()
-                total = sum(len(change.rights) for change in rights)
-                self.progress(
-                    f"{done} of {total} privileges of role {self.role} set in {self.session.where}."
-                )
-        if sender.locked:
-            self._refuse_locked(
-                [right.oid for right in sender.locked], [str(right) for right in sender.locked], processes
-            )
-
-    def _refuse_locked(
-        self, oids: Sequence[int], rights: Sequence[str], processes: Mapping[int, int]
-    ) -> None:
-        pids = sorted({processes[oid] for oid in oids if oid in processes})
-        holder = f"process {', '.join(map(str, pids))}" if pids else "somebody"
-        rest = f" and {len(rights) - 5} more" if rights[5:] else ""
-        raise Refused(
-            f"Setting the privileges of role {self.role} in {self.session.where}",
-            f"{holder} holds a lock in the way of {', '.join(rights[:5])}{rest}",
-            "The others are done. Run again when it is gone (pg_locks shows it), or raise O(lock_timeout).",
-            sqlstate=LOCK_NOT_AVAILABLE,
-            locked=list(rights[: self.max_listed or None]),
-            pids=pids,
-        )
+        yield from grants_apply.send(self, [change for change in changes if isinstance(change, RightsChange)])
 
     def report(self, done: Sequence[Change]) -> dict[str, Any]:
         granted = [line for change in done for line, value in change.after.items() if value]

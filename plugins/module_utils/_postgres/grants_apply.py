@@ -10,14 +10,54 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 
 from .._errors import Refused
-from .grants_plan import Planner, RightsChange
+from .grants_plan import RightsChange
+from .grants_sql import LOCKED
 from .grants_state import Right
+from .resource import PostgresResource
 
 LOCK_NOT_AVAILABLE = "55P03"
 #: How long one of many tries waits for a lock, in seconds.
 SHORT = 0.2
+#: How often people hear how far a long task is, in seconds.
+PROGRESS = 5
 
 Send = Callable[[RightsChange, float], None]
+
+
+def send(resource: PostgresResource, changes: Sequence[RightsChange]) -> Iterator[RightsChange]:
+    """Send ``changes``, each in a transaction of its own: none of them holds many locks, or for long.
+
+    :raises Refused: somebody holds a lock in the way of some; all others are made.
+    """
+    session = resource.session
+    with session.transaction():
+        processes = {row["oid"]: row["pid"] for row in session.rows(LOCKED, {})}
+    sender = PastLocks(
+        lambda change, seconds: resource.transact(session, [change], lock_timeout=seconds),
+        resource.params["lock_timeout"],
+    )
+    total = sum(len(change.rights) for change in changes)
+    done, told = 0, time.monotonic()
+    for change in sender.send(changes, processes):
+        yield change
+        done += len(change.rights)
+        if time.monotonic() - told > PROGRESS:
+            told = time.monotonic()
+            resource.progress(f"{done} of {total} privileges are set in {session.where}.")
+    if not sender.locked:
+        return
+    rights = [str(right) for right in sender.locked]
+    pids = sorted({processes[right.oid] for right in sender.locked if right.oid in processes})
+    holder = f"process {', '.join(map(str, pids))}" if pids else "somebody"
+    rest = f" and {len(rights) - 5} more" if rights[5:] else ""
+    raise Refused(
+        f"Setting privileges in {session.where}",
+        f"{holder} holds a lock in the way of {', '.join(rights[:5])}{rest}",
+        "The others are done. Run again when it is gone (pg_locks shows it), or raise O(lock_timeout).",
+        sqlstate=LOCK_NOT_AVAILABLE,
+        locked=rights[: resource.max_listed or None],
+        pids=pids,
+    )
 
 
 class PastLocks:
@@ -27,8 +67,7 @@ class PastLocks:
     :param patience: how many seconds all tries together wait for locks.
     """
 
-    def __init__(self, planner: Planner, send: Send, patience: float) -> None:
-        self._planner = planner
+    def __init__(self, send: Send, patience: float) -> None:
         self._send = send
         self._left_to_wait = patience
         self._short = min(SHORT, patience / 10)
@@ -58,8 +97,8 @@ class PastLocks:
             return
         free = [right for right in change.rights if right not in taken]
         if free:
-            yield self._planner.change(change.verb, free), False
-        yield self._planner.change(change.verb, taken), True
+            yield change.part(free), False
+        yield change.part(taken), True
 
     def _halving(
         self, change: RightsChange, later: list[RightsChange] | None, seconds: float
@@ -78,7 +117,7 @@ class PastLocks:
         half = len(change.rights) // 2
         if half and self._left_to_wait:
             for part in (change.rights[:half], change.rights[half:]):
-                yield from self._halving(self._planner.change(change.verb, part), later, self._short)
+                yield from self._halving(change.part(part), later, self._short)
         elif later is not None:
             later.append(change)
         else:

@@ -12,26 +12,34 @@ from typing import Any
 
 from .._converge import Change
 from .grants_state import CREATOR, GRANTOR, NO_USAGE, PASSED_ON, Right
-from .statement import Names, Statement
-
-#: How many relations one statement names. Postgres 18 locks each of them until the commit.
-CHUNK = 500
+from .statement import Names, Statement, chunks
 
 
 @dataclass(frozen=True)
 class RightsChange(Change):
     """One GRANT or REVOKE, and the rights that are its effects."""
 
+    planner: Planner | None = None
     verb: str = ""
     rights: tuple[Right, ...] = ()
+
+    def part(self, rights: Sequence[Right]) -> RightsChange:
+        """The same of some of its rights."""
+        assert self.planner is not None
+        return self.planner.change(self.verb, rights)
 
 
 @dataclass(frozen=True)
 class Planner:
-    """Writes the statements about ``role``. With ``absent``, what somebody granted on columns is given back."""
+    """Writes the statements about ``role``.
+
+    :param absent: what somebody granted on columns is given back.
+    :param named: the diff says whom it is for.
+    """
 
     role: str
-    absent: bool
+    absent: bool = False
+    named: bool = False
 
     def changes(self, verb: str, rights: Iterable[Right]) -> Iterator[RightsChange]:
         """What the login can do about ``rights``, in as few statements as may be."""
@@ -44,15 +52,18 @@ class Planner:
         there, gone = dict.fromkeys(lines, "granted"), dict.fromkeys(lines)
         before, after = (gone, there) if verb == "GRANT" else (there, gone)
         effects = frozenset(
-            (verb, right.kind, right.oid, right.words, right.owner, right.columns) for right in rights
+            (verb, self.role, right.kind, right.oid, right.words, right.owner, right.columns)
+            for right in rights
         )
         statement = self.statement(verb, rights)
-        return RightsChange(statement, before, after, effects, verb=verb, rights=tuple(rights))
+        return RightsChange(statement, before, after, effects, self, verb, tuple(rights))
 
     def _lines(self, verb: str, right: Right) -> list[str]:
         """A right as people see it. With a privilege on a table, a REVOKE takes the same one on its columns."""
-        on_columns = [f"{right} ({', '.join(right.columns)})"] if right.columns and not self.absent else []
-        return [str(right), *on_columns] if right.whole else on_columns
+        whom = f" for {self.role}" if self.named else ""
+        columns = f" ({', '.join(right.columns)})"
+        on_columns = [f"{right}{columns}{whom}"] if right.columns and not self.absent else []
+        return [f"{right}{whom}", *on_columns] if right.whole else on_columns
 
     def statement(self, verb: str, rights: Sequence[Right]) -> Statement:
         first, role = rights[0], (self.role,)
@@ -154,5 +165,4 @@ def together(rights: Iterable[Right], one_by_one: bool = False) -> Iterator[list
             key = (right.kind, right.words, right.as_role, apart)
         groups.setdefault(key, []).append(right)
     for group in groups.values():
-        for start in range(0, len(group), CHUNK):
-            yield group[start : start + CHUNK]
+        yield from map(list, chunks(group))

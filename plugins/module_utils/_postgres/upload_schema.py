@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,75 +14,59 @@ from .. import _schema_patterns as _schemas
 from .._converge import Change, shortened
 from .._definition import Definition
 from .._errors import Conflict, InvalidInput, Prerequisite, Refused
+from . import grants_apply
 from .driver import LIBRARY
+from .grants_plan import Planner, RightsChange
+from .grants_state import Right
 from .login_options import OPTIONS
+from .login_rights import membership
 from .names import check_name, check_role
 from .resource import PostgresResource
-from .statement import Names, Statement
+from .statement import Statement
+from .upload_schema_sql import SCHEMA
 
-#: How many tables one GRANT names. Postgres 18 locks each of them until the commit.
-CHUNK = 500
-
-#: One row, whether the schema is there or not. Others' relations are those that the role does not own;
-#: its uploads are those that it does. What is outside goes with a table of the schema, too.
-SCHEMA = """
-WITH role AS (SELECT (SELECT oid FROM pg_roles WHERE rolname = %(role)s) AS oid),
-relation AS (
-    SELECT c.oid, relname, relnamespace, relowner IS NOT DISTINCT FROM role.oid AND relkind <> 'S' AS upload,
-           relowner IS DISTINCT FROM role.oid AS others
-    FROM role, pg_class AS c JOIN pg_namespace AS n ON n.oid = relnamespace
-    WHERE nspname = %(name)s AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S'))
-SELECT role.oid IS NOT NULL AS role_exists, pg_get_userbyid(nspowner) AS owner,
-       nspowner = role.oid AS owned, current_user AS login, pg_has_role(role.oid, 'USAGE') AS acts,
-       ARRAY(SELECT privilege_type FROM aclexplode(nspacl) WHERE grantee = role.oid) AS privileges,
-       ARRAY(SELECT relname::text FROM relation WHERE others ORDER BY relname COLLATE "C" LIMIT 5) AS others,
-       (SELECT extname FROM pg_depend JOIN pg_extension AS e ON e.oid = refobjid
-        WHERE classid = 'pg_namespace'::regclass AND objid = space.oid AND deptype = 'e') AS extension,
-       ARRAY(SELECT pg_describe_object(classid, objid, 0) FROM pg_depend
-             WHERE refclassid = 'pg_namespace'::regclass AND refobjid = space.oid AND deptype = 'n') AS objects,
-       ARRAY(SELECT DISTINCT CASE WHEN con.oid IS NULL THEN pg_describe_object('pg_class'::regclass, c.oid, 0)
-                                  ELSE pg_describe_object(classid, objid, 0) END
-             FROM relation JOIN pg_depend AS d ON refclassid = 'pg_class'::regclass AND refobjid = relation.oid
-             LEFT JOIN pg_rewrite AS rule ON d.classid = 'pg_rewrite'::regclass AND rule.oid = objid
-             LEFT JOIN pg_constraint AS con ON d.classid = 'pg_constraint'::regclass AND con.oid = objid
-             JOIN pg_class AS c ON c.oid IN (ev_class, conrelid)
-             WHERE c.relnamespace <> relation.relnamespace) AS outside,
-       (SELECT coalesce(json_agg(json_build_array(
-            name, reader.oid IS NOT NULL, coalesce(has_schema_privilege(reader.oid, space.oid, 'USAGE'), false),
-            EXISTS (SELECT FROM pg_default_acl, aclexplode(defaclacl)
-                    WHERE defaclrole = role.oid AND defaclnamespace IN (0, space.oid) AND defaclobjtype = 'r'
-                      AND privilege_type = 'SELECT' AND grantee IN (0, reader.oid)),
-            ARRAY(SELECT relname FROM relation
-                  WHERE upload AND NOT has_table_privilege(reader.oid, relation.oid, 'SELECT')
-                  ORDER BY relname COLLATE "C")) ORDER BY name COLLATE "C"), '[]')
-        FROM unnest(%(readers)s::text[]) AS name LEFT JOIN pg_roles AS reader ON rolname = name) AS readers
-FROM role LEFT JOIN pg_namespace AS space ON nspname = %(name)s
-"""
+#: What the role needs to upload.
+UPLOADS = ("USAGE", "CREATE")
 
 
 @dataclass(frozen=True)
 class Reader:
     """A role that shall read the uploads: whether it may use the schema, will read later ones, and which
-    present ones it cannot read."""
+    present ones (oid and name) it cannot read."""
 
     name: str
     exists: bool
     usage: bool
     later: bool
-    unreadable: tuple[str, ...]
+    unreadable: tuple[tuple[int, str], ...]
 
 
 @dataclass(frozen=True)
 class State:
-    """The schema as it is: its owner (None: there is no schema), what the role holds in it, and some
-    relations in it that are not the role's own. ``acts`` is whether the login has the role's rights;
-    ``objects`` are all that is in the schema, and ``outside`` what depends on it elsewhere."""
+    """The schema as it is, and what will hold in it once its owner is the wanted one.
+
+    :param owner: None where there is no schema.
+    :param privileges: what the role holds on it.
+    :param others: some relations in it that are not the role's own.
+    :param oid: the schema's.
+    :param moment: tells this reading from any other, between which something was changed.
+    :param makes: whether the login may make the schema, or change its owner.
+    :param grants: the privileges on the schema that the login can grant; ``grants_both``, in one statement.
+    :param acts: whether the login has the role's rights.
+    :param objects: all that is in the schema; ``outside``, what depends on it elsewhere.
+    """
 
     role_exists: bool
     owner: str | None
     privileges: frozenset[str]
-    others: tuple[str, ...]
+    others: tuple[str, ...] = ()
+    oid: int | None = None
+    moment: int = 0
+    owner_exists: bool = True
     login: str = ""
+    makes: bool = True
+    grants: frozenset[str] = frozenset(UPLOADS)
+    grants_both: bool = True
     acts: bool = False
     extension: str | None = None
     objects: tuple[str, ...] = ()
@@ -105,33 +89,50 @@ class UploadSchema(PostgresResource):
         )
         if self.role in self.readers:
             raise InvalidInput(
-                "Reading readers", f"{self.role} owns what it uploads, and reads it", "Take it out."
+                "Reading O(readers)", f"{self.role} owns what it uploads, and reads it", "Take it out."
             )
 
     def read(self) -> State:
+        values = {
+            "name": self.name,
+            "role": self.role,
+            "owner": self.owner,
+            "readers": self.readers,
+            "set": "SET" if self.session.version >= 160000 else "MEMBER",
+        }
         with self.session.transaction():
-            (row,) = self.session.rows(
-                SCHEMA, {"name": self.name, "role": self.role, "readers": self.readers}
-            )
-        privileges = {"USAGE", "CREATE"} if row["owned"] else set(row["privileges"])
+            (row,) = self.session.rows(SCHEMA, values)
+        own = not row["role_exists"] and self.owner == self.role  # an owner has both
         return State(
             role_exists=row["role_exists"],
             owner=row["owner"],
-            privileges=frozenset(privileges),
+            privileges=frozenset(UPLOADS if own else row["privileges"]),
             others=tuple(row["others"]),
+            oid=row["oid"],
+            moment=row["moment"],
+            owner_exists=row["owner_exists"] or not self.owner,
             login=row["login"],
+            makes=row["makes"],
+            grants=frozenset(row["grants"]),
+            grants_both=row["grants_both"],
             acts=bool(row["acts"]),
             extension=row["extension"],
             objects=tuple(sorted(row["objects"])),
             outside=tuple(sorted(row["outside"])),
             readers=tuple(
-                Reader(name, exists, usage, later, tuple(names))
-                for name, exists, usage, later, names in row["readers"]
+                Reader(name, exists, usage, later, tuple(map(tuple, unreadable)))
+                for name, exists, usage, later, unreadable in row["readers"]
             ),
         )
 
     def plan(self, state: State) -> list[Change]:
-        self._refuse_extension(state)
+        if state.extension:
+            raise Conflict(
+                f"Using schema {self.name} for table uploads",
+                f"it belongs to the extension {state.extension}",
+                "Name another one.",
+                extension=state.extension,
+            )
         return self._absent(state) if self.params["state"] == "absent" else self._present(state)
 
     def _absent(self, state: State) -> list[Change]:
@@ -142,142 +143,155 @@ class UploadSchema(PostgresResource):
             raise Conflict(
                 f"Dropping schema {self.name} in {self.session.where}",
                 f"{len(lost)} objects would go with it: {', '.join(lost[:5])}{', …' if lost[5:] else ''}",
-                "Set cascade to true to drop them too.",
+                "Set O(cascade=true) to drop them too.",
                 objects=lost[: self.max_listed or None],
             )
         text = "DROP SCHEMA {} CASCADE" if lost else "DROP SCHEMA {}"
         there = dict.fromkeys((f"schema {self.name}", *lost), "there")
-        return [Change(Statement(text, ((self.name,),)), there, dict.fromkeys(there))]
+        return [
+            Change(
+                Statement(text, ((self.name,),)),
+                there,
+                dict.fromkeys(there),
+                frozenset({("DROP", state.oid)}),
+            )
+        ]
 
     def _present(self, state: State) -> list[Change]:
-        label = f"schema {self.name}"
-        changes = []
-        if state.owner is None:
-            text, parts = "CREATE SCHEMA {}", [(self.name,)]
-            if self.owner:
-                text, parts = text + " AUTHORIZATION {}", [*parts, (self.owner,)]
-            owner = f"owned by {self.owner or 'the login'}"
-            changes.append(Change(Statement(text, tuple(parts)), {label: None}, {label: owner}))
-        else:
-            self._refuse_adoption(state)
-            if self.owner and state.owner != self.owner:
-                alter = Statement("ALTER SCHEMA {} OWNER TO {}", ((self.name,), (self.owner,)))
-                label_owner = f"{label}: owner"
-                changes.append(Change(alter, {label_owner: state.owner}, {label_owner: self.owner}))
-        missing = [privilege for privilege in ("USAGE", "CREATE") if privilege not in state.privileges]
-        if missing:
-            grant = Statement(
-                f"GRANT {', '.join(missing)} ON SCHEMA {{}} TO {{}}", ((self.name,), (self.role,))
-            )
-            changes.append(_granted(grant, *(f"{privilege} on {label}" for privilege in missing)))
+        changes = [*self._schema(state), *self._uploads(state)]
         for reader in state.readers:
-            if not reader.exists:
-                raise Prerequisite("Reading readers", f"there is no role {reader.name}", role=reader.name)
-            if state.role_exists and not state.acts and (reader.unreadable or not reader.later):
-                self._refuse_readers(state)
-            changes += self._later(reader)
+            changes += self._later(state, reader)
         for reader in state.readers:
-            changes += self._now(reader)
+            rights = [
+                Right("TABLE", (self.name, table), "SELECT", oid, self.role)
+                for oid, table in reader.unreadable
+            ]
+            changes += Planner(reader.name, named=True).changes("GRANT", rights)
         return changes
 
-    def _later(self, reader: Reader) -> list[Change]:
-        """What ``reader`` lacks for reading what the role will upload."""
-        space, name = (self.name,), (reader.name,)
-        changes = []
-        if not reader.usage:
-            changes.append(
-                _granted(
-                    Statement("GRANT USAGE ON SCHEMA {} TO {}", (space, name)),
-                    f"USAGE on schema {self.name} for {reader.name}",
+    def _schema(self, state: State) -> list[Change]:
+        """The schema itself, and its owner."""
+        label, name = f"schema {self.name}", (self.name,)
+        if state.owner is None:
+            statement = Statement("CREATE SCHEMA {}", (name,))
+            if self.owner:
+                statement = Statement("CREATE SCHEMA {} AUTHORIZATION {}", (name, (self.owner,)))
+            lines: tuple[dict[str, Any], dict[str, Any]] = (
+                {label: None},
+                {label: f"owned by {self.owner or 'the login'}"},
+            )
+        else:
+            # A schema with other people's tables in it is not one for uploads, unless it already was.
+            if state.others and "CREATE" not in state.privileges:
+                raise Conflict(
+                    f"Using schema {self.name} for table uploads",
+                    f"it already holds {', '.join(state.others)}, which role {self.role} does not own",
+                    "Omni needs a schema of its own for uploads: name another one, or empty this one.",
+                    relations=list(state.others),
                 )
+            if not self.owner or state.owner == self.owner:
+                return []
+            statement = Statement("ALTER SCHEMA {} OWNER TO {}", (name, (self.owner,)))
+            lines = ({f"{label}: owner": state.owner}, {f"{label}: owner": self.owner})
+        if not state.makes:
+            self._refuse(
+                state,
+                f"Making schema {self.name} in {self.session.where}",
+                f"role {state.login} may not: it takes CREATE on the database, and the rights of the schema's "
+                "owner, old and new",
+                statement,
+            )
+        return [Change(statement, *lines, self._effects(state, self.owner or "", "OWNER"))]
+
+    def _uploads(self, state: State) -> list[Change]:
+        """What the role lacks for uploading."""
+        missing = [privilege for privilege in UPLOADS if privilege not in state.privileges]
+        return self._granted(state, missing, self.role, "")
+
+    def _granted(self, state: State, missing: Sequence[str], role: str, whom: str) -> list[Change]:
+        """GRANTs of ``missing`` on the schema. One statement is granted by one role, with the options of that."""
+        groups = [missing] if missing and state.grants_both else [[privilege] for privilege in missing]
+        changes = []
+        for group in groups:
+            statement = Statement(f"GRANT {', '.join(group)} ON SCHEMA {{}} TO {{}}", ((self.name,), (role,)))
+            if not state.grants.issuperset(group):
+                self._refuse(
+                    state,
+                    f"Granting on schema {self.name} in {self.session.where}",
+                    f"it is not the schema of role {state.login}, which has no grant option for "
+                    f"{' and '.join(sorted(set(group) - state.grants))} on it",
+                    statement,
+                )
+            lines = [f"{privilege} on schema {self.name}{whom}" for privilege in group]
+            changes.append(_granting(statement, self._effects(state, role, *group), *lines))
+        return changes
+
+    def _later(self, state: State, reader: Reader) -> list[Change]:
+        """What ``reader`` lacks for reading what the role will upload."""
+        whom = f" for {reader.name}"
+        changes = self._granted(state, [] if reader.usage else ["USAGE"], reader.name, whom)
+        if state.role_exists and not state.acts and (reader.unreadable or not reader.later):
+            # Uploads are the role's own: only who has its rights may grant on them.
+            self._refuse(
+                state,
+                f"Letting others read what role {self.role} uploads",
+                f"the uploads are its own, and {state.login} does not have its rights",
+                membership(self.role, state.login, self.session.version),
+                "; or leave O(readers) out",
             )
         if not reader.later:
-            changes.append(
-                _granted(
-                    Statement(
-                        "ALTER DEFAULT PRIVILEGES FOR ROLE {} IN SCHEMA {} GRANT SELECT ON TABLES TO {}",
-                        ((self.role,), space, name),
-                    ),
-                    f"SELECT on later uploads in schema {self.name} for {reader.name}",
-                )
+            statement = Statement(
+                "ALTER DEFAULT PRIVILEGES FOR ROLE {} IN SCHEMA {} GRANT SELECT ON TABLES TO {}",
+                ((self.role,), (self.name,), (reader.name,)),
             )
+            line = f"SELECT on later uploads in schema {self.name}{whom}"
+            changes.append(_granting(statement, self._effects(state, reader.name, "LATER"), line))
         return changes
 
-    def _now(self, reader: Reader) -> list[Change]:
-        """What ``reader`` lacks for reading what the role has uploaded."""
-        changes = []
-        for start in range(0, len(reader.unreadable), CHUNK):
-            chunk = reader.unreadable[start : start + CHUNK]
-            changes.append(
-                _granted(
-                    Statement(
-                        "GRANT SELECT ON TABLE {} TO {}",
-                        (Names((self.name, table) for table in chunk), (reader.name,)),
-                    ),
-                    *(f"SELECT on table {self.name}.{table} for {reader.name}" for table in chunk),
-                )
-            )
-        return changes
+    def _effects(self, state: State, role: str, *what: str) -> frozenset[Hashable]:
+        """Keys of what is made true in this very schema; in one that is yet to be made, by this plan."""
+        schema = f"moment {state.moment}" if state.oid is None else state.oid
+        return frozenset((schema, role, one) for one in what)
 
-    def _refuse_readers(self, state: State) -> None:
-        """Uploads are the role's own: only who has its rights may grant on them."""
-        text = "GRANT {} TO {}"
-        if self.session.version >= 160000:
-            text += " WITH INHERIT TRUE"
-        grant = self.session.text(Statement(text, ((self.role,), (state.login,))))
-        raise Refused(
-            f"Letting others read what role {self.role} uploads",
-            f"the uploads are its own, and {state.login} does not have its rights",
-            f"Somebody who can should run: {grant}; or leave readers out.",
-            statement=grant,
-        )
-
-    def _refuse_extension(self, state: State) -> None:
-        if state.extension:
-            raise Conflict(
-                f"Using schema {self.name} for table uploads",
-                f"it belongs to the extension {state.extension}",
-                "Name another one.",
-                extension=state.extension,
-            )
-
-    def _refuse_adoption(self, state: State) -> None:
-        """A schema with other people's tables in it is not one for uploads, unless it already was."""
-        if state.others and "CREATE" not in state.privileges:
-            raise Conflict(
-                f"Using schema {self.name} for table uploads",
-                f"it already holds {', '.join(state.others)}, which role {self.role} does not own",
-                "Omni needs a schema of its own for uploads: name another one, or empty this one.",
-                relations=list(state.others),
-            )
+    def _refuse(self, state: State, doing: str, said: str, statement: Statement, otherwise: str = "") -> None:
+        text = self.session.text(statement)
+        raise Refused(doing, said, f"Somebody who can should run: {text}{otherwise}.", statement=text)
 
     def require(self, state: State, changes: Sequence[Change]) -> None:
-        if changes and self.params["state"] == "present" and not state.role_exists:
+        if self.params["state"] == "absent":
+            return
+        roles = [] if state.role_exists or not changes else [self.role]
+        roles += [] if state.owner_exists or self.owner is None else [self.owner]
+        roles += [reader.name for reader in state.readers if not reader.exists]
+        if roles:
             raise Prerequisite(
                 f"Granting on schema {self.name} in {self.session.where}",
-                f"there is no role {self.role}",
-                "Create it with omni_pg_user first.",
-                role=self.role,
+                f"there is no role {', '.join(dict.fromkeys(roles))}",
+                "Create it with omni_pg_user first, or correct O(role), O(owner) or O(readers).",
+                roles=list(dict.fromkeys(roles)),
             )
 
     def apply(self, changes: Sequence[Change]) -> Iterator[Change]:
         """The schema and the rights on it are one transaction; each list of tables is one of its own, so
         that none holds many locks."""
-        lists = [change for change in changes if isinstance(change.payload.parts[0], Names)]
-        whole = [change for change in changes if change not in lists]
-        for batch in [whole] * bool(whole) + [[change] for change in lists]:
-            yield from super().apply(batch)
+        tables = [change for change in changes if isinstance(change, RightsChange)]
+        whole = [change for change in changes if not isinstance(change, RightsChange)]
+        if whole:
+            yield from super().apply(whole)
+        if tables:
+            yield from grants_apply.send(self, tables)
 
     def result(self, state: State, done: Sequence[Change]) -> dict[str, Any]:
-        result: dict[str, Any] = {"name": self.name, "role": self.role, "owner": state.owner}
-        if self.params["state"] == "absent":
-            gone = [what for change in done for what in change.before]
-            result["dropped"] = shortened(gone, self.max_listed, "names")
-        return result
+        return {"name": self.name, "role": self.role, "owner": state.owner}
+
+    def report(self, done: Sequence[Change]) -> dict[str, Any]:
+        if self.params["state"] == "present":
+            return {}
+        return {"dropped": shortened([what for change in done for what in change.before], self.max_listed)}
 
 
-def _granted(statement: Statement, *labels: str) -> Change:
-    return Change(statement, dict.fromkeys(labels), dict.fromkeys(labels, "granted"))
+def _granting(statement: Statement, effects: frozenset[Hashable], *lines: str) -> Change:
+    return Change(statement, dict.fromkeys(lines), dict.fromkeys(lines, "granted"), effects)
 
 
 DEFINITION = Definition(

@@ -14,8 +14,8 @@ import psycopg2
 import pytest
 
 from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.grants import DEFINITION
-from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.grants_plan import CHUNK
 from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.session import Session
+from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.statement import CHUNK
 from tests.helpers.postgres_modules import perform, unwritten
 from tests.sandbox.many_tables import many_tables
 from tests.sandbox.postgres import PostgresServer, wait_until

@@ -86,9 +86,6 @@ def test_owner(server: PostgresServer, arguments: Login, role: str) -> None:
 
 def test_nothing_is_half_done(server: PostgresServer, arguments: Login) -> None:
     """Schema and privileges are one transaction: where one is refused, neither is left."""
-    result = perform(DEFINITION, {**arguments, "owner": "nobody"})
-    assert result["error"] == {"kind": "refused", "sqlstate": "42704"}
-    assert 'CREATE SCHEMA "uploads" AUTHORIZATION "nobody": role "nobody" does not exist' in result["msg"]
     server.execute(
         arguments["login_db"],
         "CREATE FUNCTION public.refuse() RETURNS event_trigger LANGUAGE plpgsql"
@@ -159,10 +156,92 @@ def test_check_mode_without_the_role(server: PostgresServer, arguments: Login) -
     assert planned["statements"][1] == 'GRANT USAGE, CREATE ON SCHEMA "uploads" TO "nobody here"'
 
 
-def test_a_login_that_may_not_create_schemas(server: PostgresServer, arguments: Login) -> None:
-    with server.hba("host all etl 127.0.0.1/32 trust"):
-        result = perform(DEFINITION, {**arguments, "login_user": "etl"})
+@pytest.mark.parametrize("check", [True, False])
+def test_what_is_not_there_is_required_by_a_run_alone(
+    server: PostgresServer, arguments: Login, role: str, check: bool
+) -> None:
+    given = {**arguments, "owner": "nobody_there", "readers": ["nobody_else", "etl"]}
+    with unwritten(server, arguments["login_db"]):
+        result = perform(DEFINITION, given, check=check)
+    said = "there is no role nobody_there, nobody_else. Create it with omni_pg_user first"
+    if check:
+        assert said in result["warnings"][0]
+        assert result["statements"][0] == 'CREATE SCHEMA "uploads" AUTHORIZATION "nobody_there"'
+    else:
+        assert said in result["msg"]
+        assert result["error"] == {"kind": "prerequisite", "roles": ["nobody_there", "nobody_else"]}
+
+
+#: A schema as it is, the owner that it gets, and what the role needs then: {0} is the role.
+OWNERS = [
+    ("CREATE SCHEMA uploads AUTHORIZATION {0}", "etl", ["ALTER", "GRANT USAGE, CREATE"]),
+    ("CREATE SCHEMA uploads AUTHORIZATION etl", "{0}", ["ALTER"]),
+    ("CREATE SCHEMA uploads AUTHORIZATION etl; GRANT USAGE ON SCHEMA uploads TO {0}", "dba",
+     ["ALTER", "GRANT CREATE"]),
+    ("SELECT", "{0}", ["CREATE"]),
+    ("SELECT", "etl", ["CREATE", "GRANT USAGE, CREATE"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "new", "sent"), OWNERS)
+def test_check_mode_knows_what_a_new_owner_changes(
+    server: PostgresServer, admin_login: Login, role: str, before: str, new: str, sent: list[str]
+) -> None:
+    database = admin_login["login_db"]
+    server.execute(database, before.format(role))
+    given = {**admin_login, "role": role, "name": "uploads", "owner": new.format(role)}
+    planned = perform(DEFINITION, given, check=True)
+    made = perform(DEFINITION, given)
+    assert planned["statements"] == made["statements"]
+    assert [text[: len(start)] for text, start in zip(made["statements"], sent, strict=True)] == sent
+    assert perform(DEFINITION, given)["changed"] is False
+    logged_in(server, database, role, PASSWORD, UPLOAD)
+
+
+@pytest.mark.parametrize(
+    ("has", "missing"),
+    [
+        ("GRANT USAGE, CREATE ON SCHEMA uploads TO etl; GRANT USAGE ON SCHEMA uploads TO etl WITH GRANT OPTION",
+         "CREATE"),
+        ("", "CREATE and USAGE"),
+    ],
+)  # fmt: skip
+def test_a_login_with_too_few_grant_options_does_nothing_by_halves(
+    server: PostgresServer, arguments: Login, role: str, has: str, missing: str
+) -> None:
+    database = arguments["login_db"]
+    server.execute(database, f"CREATE SCHEMA uploads; {has}")
+    given = {**arguments, "session_role": "etl"}
+    with unwritten(server, database):
+        results = [perform(DEFINITION, given, check=check) for check in (True, False)]
+    statement = f'GRANT USAGE, CREATE ON SCHEMA "uploads" TO "{role}"'
+    for result in results:
+        assert result["failed"], result
+        assert f"which has no grant option for {missing} on it" in result["msg"]
+    if not has:
+        assert results[1]["error"] == {"kind": "refused", "statement": statement}
+    server.execute(database, "GRANT USAGE, CREATE ON SCHEMA uploads TO etl WITH GRANT OPTION")
+    assert perform(DEFINITION, given)["statements"] == [statement]
+
+
+def test_two_grant_options_of_two_roles(server: PostgresServer, arguments: Login, role: str) -> None:
+    """No single role could grant both, and a statement is granted by one."""
+    database = arguments["login_db"]
+    server.execute(
+        database,
+        "CREATE SCHEMA uploads; GRANT USAGE ON SCHEMA uploads TO etl WITH GRANT OPTION;"
+        "GRANT CREATE ON SCHEMA uploads TO app_owner WITH GRANT OPTION",
+    )
+    assert perform(DEFINITION, arguments)["statements"] == [
+        f'GRANT USAGE ON SCHEMA "uploads" TO "{role}"',
+        f'GRANT CREATE ON SCHEMA "uploads" TO "{role}"',
+    ]
+    assert perform(DEFINITION, arguments)["changed"] is False
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_login_that_may_not_create_schemas(server: PostgresServer, arguments: Login, check: bool) -> None:
+    result = perform(DEFINITION, {**arguments, "session_role": "etl"}, check=check)
     assert owner(server, arguments["login_db"]) == []
-    assert result["error"] == {"kind": "refused", "sqlstate": "42501"}
-    assert "permission denied for database" in result["msg"]
-    assert "Log in as a role that may do this, or have such a role run the statement" in result["msg"]
+    assert result["error"] == {"kind": "refused", "statement": 'CREATE SCHEMA "uploads"'}
+    assert "role etl may not: it takes CREATE on the database" in result["msg"]

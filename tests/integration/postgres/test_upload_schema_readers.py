@@ -11,7 +11,7 @@ import psycopg2
 import pytest
 from psycopg2.sql import SQL, Identifier
 
-from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres import upload_schema, user
+from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres import statement, user
 from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.upload_schema import DEFINITION
 from tests.helpers import harness
 from tests.helpers.postgres_modules import Watch, logged_in, perform, unwritten
@@ -62,9 +62,9 @@ def test_readers(server: PostgresServer, arguments: Login, role: str, door: harn
     assert made["diff"] == planned["diff"]
     # The tables come last, in transactions of their own.
     assert made["statements"] == [
-        statement
+        text
         for reader in ("analyst_team", "etl")
-        for statement in (
+        for text in (
             f'GRANT USAGE ON SCHEMA "uploads" TO "{reader}"',
             f'ALTER DEFAULT PRIVILEGES FOR ROLE "{role}" IN SCHEMA "uploads" GRANT SELECT ON TABLES TO "{reader}"',
         )
@@ -94,7 +94,7 @@ def test_readers(server: PostgresServer, arguments: Login, role: str, door: harn
 def test_a_grant_names_so_many_tables_and_no_more(
     server: PostgresServer, arguments: Login, role: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upload_schema, "CHUNK", 2)
+    monkeypatch.setattr(statement, "CHUNK", 2)
     for number in range(4):
         upload(server, arguments["login_db"], role, f"t{number}")
     watch = Watch(server, arguments["login_db"])
@@ -122,11 +122,11 @@ def test_whose_rights_it_takes(server: PostgresServer, arguments: Login, role: s
     with unwritten(server, database):
         refused, checked = perform(DEFINITION, given), perform(DEFINITION, given, check=True)
     inherit = " WITH INHERIT TRUE" if server.version >= 16 else ""
-    statement = f'GRANT "{role}" TO "dba"{inherit}'
+    grant = f'GRANT "{role}" TO "dba"{inherit}'
     for result in (refused, checked):
-        assert result["error"] == {"kind": "refused", "statement": statement}
-        assert f"Somebody who can should run: {statement}; or leave readers out" in result["msg"]
-    server.execute("postgres", statement)
+        assert result["error"] == {"kind": "refused", "statement": grant}
+        assert f"Somebody who can should run: {grant}; or leave readers out" in result["msg"]
+    server.execute("postgres", grant)
     assert perform(DEFINITION, given)["changed"]
     # With nothing left to grant on uploads, it takes no rights.
     server.execute("postgres", SQL("REVOKE {} FROM dba").format(Identifier(role)))
@@ -138,7 +138,7 @@ def test_check_mode_before_anything_is_there(server: PostgresServer, login: Logi
         planned = perform(
             DEFINITION, {**login, "role": "nobody here", "name": "uploads", "readers": ["etl"]}, check=True
         )
-    assert [statement.split(" ", 2)[:2] for statement in planned["statements"]] == [
+    assert [text.split(" ", 2)[:2] for text in planned["statements"]] == [
         ["CREATE", "SCHEMA"], ["GRANT", "USAGE,"], ["GRANT", "USAGE"], ["ALTER", "DEFAULT"]
     ]  # fmt: skip
 
@@ -146,7 +146,7 @@ def test_check_mode_before_anything_is_there(server: PostgresServer, login: Logi
 @pytest.mark.parametrize(
     ("options", "kind", "said"),
     [
-        ({"readers": ["nobody here"]}, "prerequisite", "Reading readers: there is no role nobody here"),
+        ({"readers": ["nobody here"]}, "prerequisite", "there is no role nobody here. Create it"),
         ({"readers": ["public"]}, "invalid_input", "Postgres keeps the role name public for itself"),
         ({"readers": ["{role}"]}, "invalid_input", "owns what it uploads, and reads it. Take it out"),
         ({"name": "ext"}, "conflict", "it belongs to the extension plpgsql. Name another one"),
@@ -207,7 +207,7 @@ def test_absent(server: PostgresServer, arguments: Login, role: str, door: harne
     )
     assert dropped["statements"] == checked["statements"] == ['DROP SCHEMA "uploads" CASCADE']
     assert dropped["diff"] == checked["diff"]
-    assert dropped["dropped"] == {"count": 6, "names": ["schema uploads", *gone], "truncated": False}
+    assert dropped["dropped"] == {"count": 6, "list": ["schema uploads", *gone], "truncated": False}
     assert (again["changed"], again["dropped"]["count"]) == (False, 0)
     assert server.execute(database, "SELECT FROM pg_namespace WHERE nspname = 'uploads'") == []
     assert server.execute(database, "SELECT count(*) FROM public.refers") == [(0,)]  # it lost its key alone

@@ -19,7 +19,6 @@ from ansible_collections.omni_analytics.connect.plugins.module_utils._errors imp
 from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.grants import DEFINITION
 from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.grants_apply import PastLocks
 from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.grants_plan import (
-    CHUNK,
     Planner,
     RightsChange,
 )
@@ -31,6 +30,7 @@ from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.g
     State,
     too_much_in_relations,
 )
+from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.statement import CHUNK
 from tests.helpers.perform import said as plain
 
 GRANTED = State(
@@ -316,7 +316,7 @@ def past_locks(
 ) -> tuple[list[str], list[str], list[int]]:
     """What is granted, and what is left, where each of ``busy`` is locked for so many tries; and how many names
     each statement had that was tried."""
-    planner = Planner("omni", absent=False)
+    planner = Planner("omni")
     tried: list[int] = []
 
     def send(change: RightsChange, seconds: float) -> None:
@@ -327,7 +327,7 @@ def past_locks(
         if names:
             raise Refused("", sqlstate="55P03")
 
-    sender = PastLocks(planner, send, patience)
+    sender = PastLocks(send, patience)
     rights = [replace(TABLE, name=("public", f"t{number}"), oid=number) for number in range(tables)]
     made = list(sender.send(list(planner.changes("GRANT", rights)), locked={7}))
     return (
