@@ -58,12 +58,14 @@ def _revoked_as(grantor: str, owner: str, alone: str, schema: str = "") -> str:
     CASE WHEN {_can_act(grantor, owner, schema)} THEN {grantor} END"""
 
 
-def _passed_on(entries: str, column: str = "NULL", usable: str = "true") -> str:
-    """The grants that do not come from the owner, as [grantor, grantee (null: PUBLIC), column (null: the whole),
-    whether the grantor may name the object]."""
+def _passed_on(entries: str, owner: str, column: str = "NULL", usable: str = "true") -> str:
+    """Who may grant a privilege, and who has it from another than the owner, as [grantor, grantee (null: PUBLIC),
+    column (null: the whole), whether the grantor may name the object, whether the grantee could grant it because of
+    this]."""
     return f"""(SELECT coalesce(json_agg(json_build_array(
-        pg_get_userbyid(e.grantor), CASE WHEN e.grantee <> 0 THEN pg_get_userbyid(e.grantee) END, {column}, {usable})
-        ORDER BY e.grantor, e.grantee), '[]') FROM {entries})"""
+        pg_get_userbyid(e.grantor), CASE WHEN e.grantee <> 0 THEN pg_get_userbyid(e.grantee) END, {column}, {usable},
+        e.is_grantable AND e.grantee <> {owner})
+        ORDER BY e.grantor, e.grantee), '[]') FROM {entries} AND (e.grantor <> {owner} OR e.is_grantable))"""
 
 
 #: The database and each schema of the users': what the role holds there, and what the login can give.
@@ -93,7 +95,7 @@ granted AS (
 }) AS revoked_as,
            ({_grantor("acl", "owner", "entry.privilege_type")})[1] AS ours,
            CASE WHEN is_grantable THEN {
-    _passed_on("aclexplode(acl) AS e WHERE e.privilege_type = entry.privilege_type AND e.grantor <> owner")
+    _passed_on("aclexplode(acl) AS e WHERE e.privilege_type = entry.privilege_type", "owner")
 } END AS passed_on
     FROM place, role, me, aclexplode(acl) AS entry
     WHERE (%(absent)s OR %(exclusive)s) AND grantee = role.oid AND owner <> role.oid)
@@ -207,8 +209,8 @@ excess AS (
                 THEN ({_grantor("relacl", "relowner", "'SELECT'", "relnamespace")})[1] END AS ours,
            CASE WHEN grantable OR grantable_columns <> '{{}}' THEN {
     _passed_on(
-        "entry AS e WHERE e.oid = relation.oid AND e.privilege_type = held.privilege_type"
-        " AND e.grantor <> relowner",
+        "entry AS e WHERE e.oid = relation.oid AND e.privilege_type = held.privilege_type",
+        "relowner",
         "e.attname",
         "has_schema_privilege(e.grantor, relnamespace, 'USAGE')",
     )

@@ -22,12 +22,14 @@ NO_OPTION, NO_USAGE, GRANTOR, PASSED_ON, CREATOR = "option", "schema", "grantor"
 
 class PassedOn(NamedTuple):
     """A privilege that somebody granted further, on the whole or on a column. No grantee is PUBLIC. ``usable`` is
-    whether the grantor may still name the object."""
+    whether the grantor may still name the object, and ``grantable`` whether the grantee could grant it because of
+    this."""
 
     grantor: str
     grantee: str | None
     column: str | None
     usable: bool
+    grantable: bool
 
 
 @dataclass(frozen=True)
@@ -196,20 +198,21 @@ def later(rows: Sequence[Sequence[Any]]) -> list[Right]:
 
 
 def _unless_passed_on(right: Right, role: str, entries: Sequence[Sequence[Any]] | None) -> Right:
-    """``right``, hindered where ``role`` has granted it further: without CASCADE a REVOKE is refused then.
+    """``right``, hindered where ``role`` has granted it further: without CASCADE a REVOKE is refused then,
+    whoever runs it.
 
     What those have granted further in turn comes first, as it has to be taken back first.
     """
-    reached: set[str | None] = {role}
-    chain: list[PassedOn] = []
     left = [PassedOn(*entry) for entry in entries or ()]
-    while True:
+    chain: list[PassedOn] = []
+    reached: set[str | None] = {role}
+    while reached:
         found = [entry for entry in left if entry.grantor in reached]
-        if not found:
-            break
         left = [entry for entry in left if entry.grantor not in reached]
         chain = [*found, *chain]
-        reached = {entry.grantee for entry in found}
-    if not chain or right.hindrance:
+        # Who may grant it because of somebody else too, keeps what was granted further.
+        reached = {entry.grantee for entry in found if entry.grantable}
+        reached -= {entry.grantee for entry in left if entry.grantable}
+    if not chain:
         return right
     return replace(right, hindrance=PASSED_ON, passed_on=tuple(chain))

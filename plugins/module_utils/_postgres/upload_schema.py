@@ -210,7 +210,8 @@ class UploadSchema(PostgresResource):
 
     def _granted(self, state: State, missing: Sequence[str], role: str, whom: str) -> list[Change]:
         """GRANTs of ``missing`` on the schema. One statement is granted by one role, with the options of that."""
-        groups = [missing] if missing and state.grants_both else [[privilege] for privilege in missing]
+        at_once = state.grants_both or not state.grants.issuperset(missing)
+        groups = [missing] if missing and at_once else [[privilege] for privilege in missing]
         changes = []
         for group in groups:
             statement = Statement(f"GRANT {', '.join(group)} ON SCHEMA {{}} TO {{}}", ((self.name,), (role,)))

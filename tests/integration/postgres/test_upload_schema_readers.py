@@ -201,7 +201,7 @@ def test_absent(server: PostgresServer, arguments: Login, role: str, door: harne
             door=door,
         )
     assert refused["error"] == {"kind": "conflict", "objects": gone}
-    assert f"5 objects would go with it: {', '.join(gone)}. Set cascade to true" in refused["msg"]
+    assert f"5 objects would go with it: {', '.join(gone)}. Set cascade: true" in refused["msg"]
     dropped, again = harness.modules(
         [("omni_upload_schema", whole), ("omni_upload_schema", whole)], door=door, diff=True
     )

@@ -261,11 +261,10 @@ def test_statements_that_differ_in_who_they_are_run_as(monkeypatch: pytest.Monke
 def test_what_the_role_passed_on_is_taken_back_from_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """A REVOKE is refused while somebody holds the privilege through the role."""
     entries = [
-        ("omni", "a", None, True),
-        ("a", None, "id", True),
-        ("dba", "b", None, True),
-        ("b", "c", None, True),
-    ]
+        ("omni", "a", None, True, True), ("a", None, "id", True, False),
+        # That one has it from the owner too, and so does whom it was granted to.
+        ("omni", "b", None, True, True), ("dba", "b", None, True, True), ("b", "c", None, True, False),
+    ]  # fmt: skip
     row = (
         "TABLE",
         3,
@@ -289,12 +288,13 @@ def test_what_the_role_passed_on_is_taken_back_from_the_end(monkeypatch: pytest.
     assert resource.plan(replace(GRANTED, excess=tuple(excess))) == []
     (item,) = resource._unmanageable(replace(GRANTED, excess=tuple(excess)))["list"]
     assert (item["what"], item["owner"]) == ("SELECT on table public.t", "omni")
-    assert "PUBLIC, a holds it through role omni, which granted it further" in item["reason"]
+    assert "PUBLIC, a, b holds it through role omni, which granted it further" in item["reason"]
     assert item["statement"] == (
         "SET ROLE {}; REVOKE SELECT ({}) ON TABLE {} FROM PUBLIC; RESET ROLE; "
+        "SET ROLE {}; REVOKE SELECT ON TABLE {} FROM {}; RESET ROLE; "
         "SET ROLE {}; REVOKE SELECT ON TABLE {} FROM {}; RESET ROLE"
     )
-    alone = too_much_in_relations([(*row[:-3], entries[2:], *row[-2:])], "omni")
+    alone = too_much_in_relations([(*row[:-3], entries[3:], *row[-2:])], "omni")
     assert [change.payload.text for change in resource.plan(replace(GRANTED, excess=tuple(alone)))] == [
         "REVOKE SELECT ON TABLE {} FROM {}"
     ]
