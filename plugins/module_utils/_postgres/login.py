@@ -12,6 +12,7 @@ from typing import Any
 
 from . import login_options
 from .driver import extensions
+from .names import check_text
 
 #: How long past its statement_timeout a server may stay silent, in seconds.
 GRACE = 5
@@ -62,9 +63,12 @@ class Login:
             more={name: value for name, value in params["connect_params"].items() if value is not None},
         )
 
-    def as_user(self, user: str, password: str | None) -> Login:
-        """A login of somebody else to the same database, in the same way."""
-        return replace(self, user=user, password=password, role=None)
+    def as_user(self, user: str, password: str) -> Login:
+        """A login of somebody else to the same database, in the same way.
+
+        :raises InvalidInput: the password is none that could be sent.
+        """
+        return replace(self, user=user, password=check_text(password, "password"), role=None)
 
     def in_database(self, database: str) -> Login:
         """The same login to another database of the same server."""

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .._errors import InvalidInput
+from .names import check_text
 
 #: The settings of a role that are lists of names. Everything else is one value, commas included.
 LISTS = ("local_preload_libraries", "search_path", "session_preload_libraries", "temp_tablespaces")
@@ -38,8 +39,7 @@ def wanted(settings: Mapping[str, Any]) -> dict[str, list[str] | None]:
         else:
             text = {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
             values[name] = _literals(name, text)
-        if "\0" in "".join([name, *(values[name] or ())]):
-            raise InvalidInput(f"Reading O(settings): {given!r}", "Postgres keeps no NUL", "Take it out.")
+        check_text("".join([name, *(values[name] or ())]), "settings")
     return values
 
 

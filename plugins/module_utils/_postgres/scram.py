@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import re
 import stringprep
+import sys
 import unicodedata
 
 _SCRAM = re.compile(r"SCRAM-SHA-256\$(\d+):([^$]+)\$([^:]+):(.+)")
@@ -29,10 +30,14 @@ _PROHIBITED = (
 )
 
 
-def fits(stored: str, password: str, role: str) -> bool:
-    """Whether ``password`` is the one behind ``stored``, a value of pg_authid.rolpassword."""
+def fits(stored: str, password: str, role: str) -> bool | None:
+    """Whether ``password`` is the one behind ``stored``, a value of pg_authid.rolpassword.
+
+    None where that is not known: the secret is MD5, and this system, in FIPS mode, computes none.
+    """
     if stored.startswith("md5"):
-        return hmac.compare_digest(stored, "md5" + hashlib.md5((password + role).encode()).hexdigest())
+        digest = _md5((password + role).encode())
+        return hmac.compare_digest(stored, "md5" + digest) if digest else None
     match = _SCRAM.fullmatch(stored)
     if not match:
         return False
@@ -40,6 +45,15 @@ def fits(stored: str, password: str, role: str) -> bool:
     salted = hashlib.pbkdf2_hmac("sha256", saslprep(password).encode(), salt, iterations)
     client_key = hmac.digest(salted, b"Client Key", "sha256")
     return hmac.compare_digest(hashlib.sha256(client_key).digest(), key)
+
+
+def _md5(data: bytes) -> str | None:
+    # The secret was made long ago: what is compared here protects nothing.
+    not_for_security = {"usedforsecurity": False} if sys.version_info >= (3, 9) else {}
+    try:
+        return hashlib.md5(data, **not_for_security).hexdigest()
+    except ValueError:
+        return None
 
 
 def algorithm(stored: str) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from .._errors import Refused, Skipped, Unreachable
+from .._errors import InvalidInput, Refused, Skipped, Unreachable
 from .connect import connect, deadline
 from .driver import extensions, extras, psycopg2, sql
 from .login import GRACE, Login
@@ -194,7 +194,12 @@ class Session:
 
     def verifier(self, role: str, password: str) -> str:
         """``password`` as Postgres stores it, made here: neither the server nor its log sees the password."""
-        return str(extensions.encrypt_password(password, role, self.connection, "scram-sha-256"))
+        try:
+            return str(extensions.encrypt_password(password, role, self.connection, "scram-sha-256"))
+        except psycopg2.Error as error:
+            raise InvalidInput(
+                f"Making the SCRAM verifier of role {role}", str(error), "Choose another password."
+            ) from None
 
     def text(self, statement: Statement, max_listed: int = 0) -> str:
         """The statement as people see it; see :meth:`Statement.masked`."""
@@ -210,4 +215,10 @@ class Session:
             raise Unreachable(doing, "the server stopped answering", "Check it, then run again.") from None
         except psycopg2.Error as error:
             raise explained(doing, error, plan) from None
+        except ValueError:  # of psycopg2, before anything is sent
+            raise InvalidInput(
+                doing,
+                "a value of an option has a NUL, or bytes that are not UTF-8, and Postgres keeps neither",
+                "Take them out.",
+            ) from None
         return cursor

@@ -26,6 +26,9 @@ class Names(tuple):  # type: ignore[type-arg]  # tuple[…] is no base class in 
 class Secret(str):
     """A literal that is sent as it is and shown as asterisks."""
 
+    def __repr__(self) -> str:
+        return repr(MASK)
+
 
 @dataclass(frozen=True)
 class Statement:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from .._converge import MASK, Change
@@ -19,70 +18,18 @@ from . import scram
 from .driver import LIBRARY
 from .login_options import OPTIONS
 from .login_rights import lacking, membership
-from .names import check_name, check_role
+from .names import check_name, check_role, check_text
 from .password_proof import prove_password
 from .resource import PostgresResource
 from .session import Session
 from .statement import Secret, Statement
 from .user_absent import AbsentRole
+from .user_sql import ROLE, STORED
+from .user_state import State
 
-#: One row, whether the role is there or not. A role that inherits nothing from a group counts as no member.
-ROLE = """
-SELECT role.oid IS NOT NULL AS exists, rolcanlogin, rolsuper, rolconnlimit, rolconfig,
-       rolvaliduntil <= now() AS expired, rolvaliduntil::text AS valid_until,
-       coalesce(rolvaliduntil, 'infinity') <> wanted AS until_differs, until::text AS until,
-       CASE WHEN isfinite(until) THEN ceil(extract(epoch FROM until - now()) / 86400)::int END AS days_left,
-       shobj_description(role.oid, 'pg_authid') AS comment,
-       ARRAY(SELECT name FROM unnest(%(memberships)s::text[]) WITH ORDINALITY AS named (name, place)
-             LEFT JOIN pg_roles AS held ON held.rolname = name
-             WHERE NOT coalesce(pg_has_role(role.oid, held.oid, %(inherits)s), false)
-             ORDER BY place) AS unheld,
-       ARRAY(SELECT name FROM unnest(%(memberships)s::text[]) AS name
-             WHERE name NOT IN (SELECT rolname FROM pg_roles)) AS unknown,
-       ARRAY(SELECT nspname::text FROM pg_namespace
-             WHERE nspowner = role.oid OR EXISTS (
-                 SELECT FROM aclexplode(nspacl) WHERE grantee = role.oid AND privilege_type = 'CREATE')
-             ORDER BY 1) AS creates_in,
-       has_table_privilege('pg_authid', 'SELECT') AS secrets_readable
-FROM (SELECT %(valid_until)s::timestamptz AS wanted) AS given
-     LEFT JOIN pg_roles AS role ON rolname = %(name)s
-     CROSS JOIN LATERAL (SELECT coalesce(wanted, rolvaliduntil) AS until) AS ends
-"""
-STORED = "SELECT rolpassword FROM pg_authid WHERE rolname = %(name)s"
-
-#: A warning is due so many days before VALID UNTIL.
-DAYS = 14
-#: No opinion of the server on a password: SQLSTATEs of locks, timeouts, rights and standbys.
-NOT_ABOUT_THE_PASSWORD = ("25006", "42501", "55P03", "57014")
-
-
-@dataclass(frozen=True)
-class State:
-    """The role as it is.
-
-    ``password`` is fits, differs, unknown, set or not_checked, ``how`` says why, and ``algorithm`` is that of
-    the stored secret, None where it is not known. ``until_differs`` is whether valid_until has to be set;
-    ``until`` is what it will be, ``days_left`` days from now (None: it does not end). ``unheld`` are the
-    wanted memberships that are missing, ``unknown`` those of roles that are not there, and ``creates_in``
-    the schemas of this database that the role may make tables in.
-    """
-
-    exists: bool
-    can_login: bool = False
-    superuser: bool = False
-    password: str = "not_checked"
-    how: str = "there is no role yet"
-    algorithm: str | None = None
-    connection_limit: int = -1
-    valid_until: str | None = None
-    until_differs: bool = False
-    until: str | None = None
-    days_left: int | None = None
-    comment: str = ""
-    settings: Mapping[str, list[str]] = field(default_factory=dict)
-    unheld: Sequence[str] = ()
-    unknown: Sequence[str] = ()
-    creates_in: Sequence[str] = ()
+#: With these a server may mean that it takes no SCRAM verifier: feature_not_supported, invalid_parameter_value,
+#: what a hook on passwords raises (raise_exception), and an error without a code of its own, as Neon has it.
+CAN_MEAN_THE_VERIFIER = ("0A000", "22023", "P0001", "XX000")
 
 
 class User(PostgresResource):
@@ -92,12 +39,8 @@ class User(PostgresResource):
         super().__init__(params)
         self.name = check_role(params["name"], "name")
         self.password = params["password"]
-        if self.password is not None and (not self.password or "\0" in self.password):
-            raise InvalidInput(
-                "Reading O(password)",
-                "it is empty, or has a character that Postgres cannot keep",
-                "Choose another one.",
-            )
+        if self.password is not None and not check_text(self.password, "password"):
+            raise InvalidInput("Reading O(password)", "it is empty", "Choose another one.")
         self.plaintext = params["password_encryption"] == "plaintext"
         limit = params["connection_limit"]
         if limit is not None and not -1 <= limit < 2**31:
@@ -107,10 +50,12 @@ class User(PostgresResource):
                 "Choose -1 for no limit, 0 or more.",
             )
         # No words such as now or tomorrow: they mean something else at each run.
-        if not re.fullmatch(r"infinity|\d{4,}-[^\0]*", params["valid_until"] or "infinity"):
-            raise _no_time(f"{params['valid_until']!r} is no point in time")
-        if "\0" in (params["comment"] or ""):
-            raise InvalidInput("Reading O(comment)", "Postgres keeps no NUL", "Take it out.")
+        until = check_text(
+            "infinity" if params["valid_until"] is None else params["valid_until"], "valid_until"
+        )
+        if not re.fullmatch(r"infinity|[0-9]{4,}-.*", until):
+            raise _no_time(f"{until!r} is no point in time")
+        check_text(params["comment"] or "", "comment")
         self.memberships = list(dict.fromkeys(params["memberships"]))
         for group in self.memberships:
             check_name(group, "memberships")
@@ -180,6 +125,8 @@ class User(PostgresResource):
             return "set", "by this run, in clear" if self.plaintext else "by this run"
         if row["secrets_readable"]:
             fits = stored is not None and scram.fits(stored, self.password, self.name)
+            if fits is None:
+                return "unknown", "its secret is MD5, which this system does not compute (FIPS mode)"
             return "fits" if fits else "differs", "by pg_authid"
         if not row["rolcanlogin"]:
             return "unknown", "the role may not log in"
@@ -278,7 +225,7 @@ class User(PostgresResource):
         if code == "42501":
             # The first part of each statement is the role that it changes, or grants.
             return lacking(session, parts[0][0], "ADMIN")
-        if self._secret in parts and not self.plaintext and code not in NOT_ABOUT_THE_PASSWORD:
+        if self._secret in parts and not self.plaintext and code in CAN_MEAN_THE_VERIFIER:
             return (
                 "If it is the SCRAM verifier that this server does not take (Neon takes none), set "
                 "O(password_encryption=plaintext). The server then sees the password, and its log may keep it."
@@ -293,35 +240,10 @@ class User(PostgresResource):
             "name": self.name,
             "exists": state.exists,
             "password": password,
-            "warnings": self._warnings(state),
+            "warnings": state.warnings(
+                self.name, self.params["update_password"] == "on_create", self._password_is_due(state)
+            ),
         }
-
-    def _warnings(self, state: State) -> list[str]:
-        warnings = []
-        if state.superuser:
-            warnings.append(f"Role {self.name} is a superuser: Omni could change anything on this server.")
-        left = self.params["update_password"] == "on_create"
-        if left and state.password == "differs":
-            warnings.append(
-                f"The password of role {self.name} is not the one given ({state.how}). "
-                "It was left as it is; O(update_password=always) changes it."
-            )
-        if left and state.password == "unknown":
-            warnings.append(
-                f"Whether the password of role {self.name} is the one given is unknown: {state.how}."
-            )
-        if state.algorithm == "md5" and not self._password_is_due(state):
-            warnings.append(
-                f"The password of role {self.name} is stored as MD5, which Postgres gives up. It was left as it "
-                "is, since user lists of PgBouncer may hold it; O(update_password=always) makes it SCRAM."
-            )
-        if state.days_left is not None and state.days_left <= DAYS:
-            rest = f"days left: {state.days_left}" if state.days_left > 0 else "which is over"
-            warnings.append(
-                f"The password of role {self.name} is valid until {state.until} ({rest}). After that, Omni "
-                "cannot log in. Set O(valid_until) to a later day."
-            )
-        return warnings
 
 
 def _no_time(said: str) -> InvalidInput:

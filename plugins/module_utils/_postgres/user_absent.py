@@ -18,39 +18,7 @@ from .names import check_role
 from .resource import PostgresResource
 from .session import Session
 from .statement import Statement
-
-#: Which databases hold something of the role. What is of no database (a tablespace, a parameter) counts as
-#: the login's: DROP OWNED goes through it in any database. A right on a database is a trace in that one.
-#: The last column has what the role owns of the things that every database shares.
-TRACES = """
-WITH role AS (SELECT (SELECT oid FROM pg_roles WHERE rolname = %(name)s) AS oid),
-trace AS (
-    SELECT *, coalesce((SELECT datname FROM pg_database
-                        WHERE pg_database.oid = CASE WHEN classid = 'pg_database'::regclass THEN objid ELSE dbid END),
-                       current_database())::text AS database
-    FROM pg_shdepend, role WHERE refclassid = 'pg_authid'::regclass AND refobjid = role.oid)
-SELECT role.oid IS NOT NULL AS exists, current_database() AS here,
-       EXISTS (SELECT FROM pg_roles WHERE rolname = %(reassign_to)s) AS heir_exists,
-       (SELECT coalesce(json_agg(json_build_array(database, owned, others, shared)
-            ORDER BY database = current_database(), database COLLATE "C"), '[]')
-        FROM (SELECT database, count(*) FILTER (WHERE deptype = 'o') AS owned,
-                     count(*) FILTER (WHERE deptype <> 'o') AS others,
-                     coalesce(json_agg(pg_describe_object(classid, objid, objsubid))
-                         FILTER (WHERE deptype = 'o' AND dbid = 0), '[]') AS shared
-              FROM trace GROUP BY database) AS found) AS found
-FROM role
-"""
-
-#: What the role owns in this database; its default privileges and user mappings go by themselves.
-OWNED = """
-SELECT pg_describe_object(classid, objid, objsubid) COLLATE "C" AS what
-FROM pg_shdepend
-WHERE refclassid = 'pg_authid'::regclass AND deptype = 'o'
-  AND refobjid = (SELECT oid FROM pg_roles WHERE rolname = %(name)s)
-  AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
-  AND classid NOT IN ('pg_default_acl'::regclass, 'pg_user_mapping'::regclass)
-ORDER BY what
-"""
+from .user_absent_sql import TRACES, holds
 
 
 @dataclass(frozen=True)
@@ -62,11 +30,13 @@ class InDatabase(Statement):
 
 @dataclass(frozen=True)
 class Traces:
-    """How many things in a database know the role, and what it ``owns`` of them, where somebody looked."""
+    """How many things in a database know the role, and, where somebody looked, which of them it ``owns`` and
+    which privileges there it has ``passed_on`` to others."""
 
     database: str
     counted: int
     owns: tuple[str, ...]
+    passed_on: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,18 +71,24 @@ class AbsentRole(PostgresResource):
             (row,) = self.session.rows(TRACES, {"name": self.name, "reassign_to": self.heir})
             if not row["exists"]:
                 return State(exists=False)
-            mine = self.session.rows(OWNED, {"name": self.name})
+            mine = self._held(self.session)
         traces = []
         for database, owned, others, shared in row["found"]:
-            rows = []
+            held: Mapping[str, Any] = {"owns": (), "passed_on": ()}
             if database == row["here"]:
-                rows = mine
-            elif self.everywhere and owned > len(shared):
+                held = mine
+            elif self.everywhere:
                 with self._in(database) as session, session.transaction():
-                    rows = session.rows(OWNED, {"name": self.name})
-            owns = (*shared, *(found["what"] for found in rows))
-            traces.append(Traces(database, owned + others, owns))
+                    held = self._held(session)
+            owns = (*shared, *held["owns"])
+            traces.append(Traces(database, owned + others, owns, tuple(held["passed_on"])))
         return State(True, row["here"], row["heir_exists"], tuple(traces))
+
+    def _held(self, session: Session) -> dict[str, Any]:
+        # What is of no database is told by one session, and not by each.
+        values = {"name": self.name, "shared": session is self.session}
+        (held,) = session.rows(holds(session.version), values)
+        return held
 
     def plan(self, state: State) -> list[Change]:
         if not state.exists:
@@ -154,17 +130,31 @@ class AbsentRole(PostgresResource):
                 f"it owns {self._listed(owned)}",
                 "Name their new owner by O(reassign_to), or drop them yourself: tables that Omni uploaded are there "
                 "only.",
-                owned=shortened(owned, self.max_listed, "names"),
+                owned=shortened(owned, self.max_listed),
             )
-        if owned and not state.heir_exists:
+        passed_on = [f"{what} in {found.database}" for found in state.traces for what in found.passed_on]
+        if passed_on:
+            raise Conflict(
+                doing,
+                f"others would lose what it gave them: {self._listed(passed_on)}",
+                "Have the owner of each grant it to them, and take back what the role gave, as the role itself "
+                "(SET ROLE, REVOKE).",
+                passed_on=shortened(passed_on, self.max_listed),
+            )
+
+    def require(self, state: State, changes: Sequence[Change]) -> None:
+        if any(found.owns for found in state.traces) and not state.heir_exists:
             raise Prerequisite(
-                doing, f"there is no role {self.heir}", "Correct O(reassign_to).", role=self.heir
+                f"Dropping role {self.name}",
+                f"there is no role {self.heir}",
+                "Correct O(reassign_to), or create it first.",
+                role=self.heir,
             )
 
     def _listed(self, names: Sequence[str]) -> str:
-        shown = shortened(names, self.max_listed, "names")
-        left = shown["count"] - len(shown["names"])
-        return ", ".join([*shown["names"], *([f"… ({left} more)"] if left else [])])
+        shown = shortened(names, self.max_listed)
+        left = shown["count"] - len(shown["list"])
+        return ", ".join([*shown["list"], *([f"… ({left} more)"] if left else [])])
 
     def apply(self, changes: Sequence[Change]) -> Iterator[Change]:
         """A database at a time, the login's own one last, and with it the role."""
@@ -179,8 +169,8 @@ class AbsentRole(PostgresResource):
             yield from together
 
     def send(self, session: Session, change: Change) -> None:
-        if change.payload.text.startswith("DROP OWNED") and session.rows(OWNED, {"name": self.name}):
-            # It would take along what was made since somebody looked.
+        if change.payload.text.startswith("DROP OWNED") and any(self._held(session).values()):
+            # It would take along what was made, or given, since somebody looked.
             raise Moved(
                 f"Dropping role {self.name} in {session.where}", "it just made something new", "Run again."
             )

@@ -163,11 +163,14 @@ def test_what_it_owns_stops_it(
     )
     assert stopped["error"] == {
         "kind": "conflict",
-        "owned": {"count": 4, "names": owned, "truncated": False},
+        "owned": {"count": 4, "list": owned, "truncated": False},
     }
     assert f"it owns {', '.join(owned)}. Name their new owner by reassign_to" in stopped["msg"]
     assert f"it owns {owned[0]}, … (3 more)" in cut["msg"]
     assert unknown["error"] == {"kind": "prerequisite", "role": "no such"}
+    # Another task of the play may still make it.
+    (warning,) = perform(DEFINITION, {**everywhere, "reassign_to": "no such"}, check=True)["warnings"]
+    assert warning.endswith("The run fails unless an earlier task makes it.")
     assert planned["diff"]["after"].splitlines() == [f"owner of {what}: app_owner" for what in owned]
     dropped = perform(DEFINITION, heir)
     assert planned["statements"] == dropped["statements"] == [
@@ -181,6 +184,84 @@ def test_what_it_owns_stops_it(
     for database in (here, other):
         assert owner(server, database) == [("Plan.b", "app_owner"), ("budget", "app_owner")]
     assert not exists(server, role_name)
+
+
+#: What the role gives to etl, where it was given the right to do so.
+PASSED_ON = """
+CREATE TABLE public.given (a int, b int); CREATE FUNCTION public.count_given() RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE SCHEMA given; SELECT lo_create(4711);
+GRANT SELECT ON public.given TO {role} WITH GRANT OPTION;
+GRANT UPDATE (b) ON public.given TO {role} WITH GRANT OPTION;
+GRANT EXECUTE ON FUNCTION public.count_given() TO {role} WITH GRANT OPTION;
+GRANT USAGE ON SCHEMA given TO {role} WITH GRANT OPTION;
+GRANT SELECT ON LARGE OBJECT 4711 TO {role} WITH GRANT OPTION;
+GRANT TEMPORARY ON DATABASE {database} TO {role} WITH GRANT OPTION;
+SET ROLE {role};
+GRANT SELECT ON public.given TO etl; GRANT UPDATE (b) ON public.given TO etl;
+GRANT EXECUTE ON FUNCTION public.count_given() TO PUBLIC; GRANT USAGE ON SCHEMA given TO etl;
+GRANT SELECT ON LARGE OBJECT 4711 TO etl; GRANT TEMPORARY ON DATABASE {database} TO etl
+"""
+TAKEN_BACK = """
+SET ROLE {role};
+REVOKE SELECT ON public.given FROM etl; REVOKE UPDATE (b) ON public.given FROM etl;
+REVOKE EXECUTE ON FUNCTION public.count_given() FROM PUBLIC; REVOKE USAGE ON SCHEMA given FROM etl;
+REVOKE SELECT ON LARGE OBJECT 4711 FROM etl; REVOKE TEMPORARY ON DATABASE {database} FROM etl
+"""
+
+
+def test_what_it_passed_on_stops_it(
+    server: PostgresServer, gone: Login, role_name: str, other: str, between: Any
+) -> None:
+    """DROP OWNED would take it from the others."""
+    here = gone["login_db"]
+    sql(server, here, "CREATE ROLE {role} LOGIN", role_name)
+    sql(server, here, "CREATE SCHEMA mine AUTHORIZATION {role}; SET ROLE {role}; CREATE TABLE mine.t ();"
+        "GRANT SELECT ON mine.t TO app_owner", role_name)  # fmt: skip
+    for database in (here, other):
+        sql(server, database, PASSED_ON, role_name)
+    if server.version >= 16:
+        sql(server, here, "GRANT analyst_team TO {role} WITH ADMIN OPTION; SET ROLE {role}; GRANT analyst_team TO"
+            " etl", role_name)  # fmt: skip
+    everywhere = {**gone, "all_databases": True, "reassign_to": "app_owner"}
+    stopped = [perform(DEFINITION, everywhere, check=check) for check in (True, False)]
+    given = [
+        "EXECUTE on function public.count_given() to PUBLIC",
+        "SELECT on large object 4711 to etl",
+        "SELECT on table public.given to etl",
+        "UPDATE on column b of table public.given to etl",
+        "USAGE on schema given to etl",
+    ]
+    for result in stopped:
+        assert result["error"]["kind"] == "conflict"
+        listed = result["error"]["passed_on"]["list"]
+        for database in (here, other):
+            temporary = f"TEMPORARY on database {database} to etl"
+            found = {
+                line.removesuffix(f" in {database}") for line in listed if line.endswith(f" in {database}")
+            }
+            assert found >= {*given, temporary.replace(database, f'"{database}"')} or found >= {
+                *given,
+                temporary,
+            }
+        memberships = [line for line in listed if line.startswith("membership")]
+        assert memberships == [f"membership in role analyst_team to etl in {here}"] * (server.version >= 16)
+        assert "public.given to etl in" in result["msg"]
+    assert server.execute(here, "SELECT has_table_privilege('etl', 'public.given', 'SELECT')") == [(True,)]
+    if server.version >= 16:
+        sql(server, here, "SET ROLE {role}; REVOKE analyst_team FROM etl", role_name)
+    for database in (here, other):
+        sql(server, database, TAKEN_BACK, role_name)
+    # What it passes on after somebody looked stops it, too.
+    looks = between(
+        lambda: sql(server, here, "SET ROLE {role}; GRANT SELECT ON public.given TO etl", role_name)
+    )
+    assert perform(DEFINITION, everywhere)["error"]["passed_on"]["count"] == 1
+    assert len(looks) == 2
+    sql(server, here, "SET ROLE {role}; REVOKE SELECT ON public.given FROM etl", role_name)
+    dropped = perform(DEFINITION, everywhere)
+    assert not dropped["failed"], dropped["msg"]
+    assert not exists(server, role_name)
+    assert server.execute(here, "SELECT has_table_privilege('app_owner', 'mine.t', 'SELECT')") == [(True,)]
 
 
 def test_rights_that_are_missing(

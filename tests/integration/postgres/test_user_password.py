@@ -53,7 +53,7 @@ class NoVerifiers(socketserver.BaseRequestHandler):
                     kind = self.read(1)
                     body = self.read(self.read_length())
                     if kind == b"Q" and b"SCRAM-SHA-256$" in body:
-                        error = f"SERROR\0CXX000\0M{REFUSAL}\0\0".encode()
+                        error = f"SERROR\0C{self.server.sqlstate}\0M{REFUSAL}\0\0".encode()  # type: ignore[attr-defined]
                         self.request.sendall(b"E" + struct.pack("!I", len(error) + 4) + error)
                         self.request.sendall(b"Z\0\0\0\x05E")
                     else:
@@ -81,10 +81,11 @@ class NoVerifiers(socketserver.BaseRequestHandler):
 
 
 @pytest.fixture
-def no_verifiers(server: PostgresServer) -> Iterator[int]:
-    """The port of a server that takes no verifiers."""
+def no_verifiers(server: PostgresServer, request: pytest.FixtureRequest) -> Iterator[int]:
+    """The port of a server that takes no verifiers, and says so with the SQLSTATE that a test gives."""
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), NoVerifiers) as proxy:
         proxy.daemon_threads = True
+        proxy.sqlstate = getattr(request, "param", "XX000")  # type: ignore[attr-defined]
         proxy.upstream = (server.host, server.port)  # type: ignore[attr-defined]
         threading.Thread(target=proxy.serve_forever, args=(0.05,), daemon=True).start()
         yield int(proxy.server_address[1])
@@ -120,6 +121,26 @@ def test_a_server_that_takes_no_verifiers(
     assert not [
         result for result in (made, again, changed) if OTHER in str(result) or PASSWORD in str(result)
     ]
+
+
+@pytest.mark.parametrize(
+    ("no_verifiers", "blamed"),
+    [
+        ("0A000", True),
+        ("22023", True),
+        ("P0001", True),
+        ("53100", False),  # disk_full
+        ("57P01", False),  # admin_shutdown
+        ("XX001", False),  # data_corrupted
+        ("42501", False),
+        ("58030", False),  # io_error
+    ],
+    indirect=["no_verifiers"],
+)
+def test_only_what_can_mean_the_verifier_blames_it(arguments: Login, no_verifiers: int, blamed: bool) -> None:
+    result = perform(DEFINITION, {**arguments, "login_port": no_verifiers})
+    assert REFUSAL in result["msg"]
+    assert ("password_encryption: plaintext" in result["msg"]) is blamed
 
 
 def test_other_refusals_do_not_speak_of_verifiers(

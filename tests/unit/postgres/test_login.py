@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -14,7 +15,10 @@ import threading
 from types import SimpleNamespace
 from typing import Any
 
+import hypothesis
 import pytest
+from hypothesis import strategies
+from psycopg2 import extensions
 
 from ansible_collections.omni_analytics.connect.plugins.module_utils._errors import InvalidInput, Unreachable
 from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres import user
@@ -89,6 +93,23 @@ def test_options_that_no_login_could_use(given: dict[str, Any], words: str) -> N
 )
 def test_options_that_a_login_can_use(given: dict[str, Any]) -> None:
     assert Login.of(options(**given))
+
+
+@hypothesis.settings(max_examples=300, deadline=None)
+@hypothesis.given(
+    strategies.dictionaries(
+        strategies.sampled_from(
+            ["options", "application_name", "hostaddr", "keepalives", "sslcrl", "passfile"]
+        )
+        | strategies.text(max_size=5),
+        strategies.text(max_size=5) | strategies.integers() | strategies.lists(strategies.text(max_size=2)),
+        max_size=2,
+    )
+)
+def test_any_connect_params_are_taken_or_refused(given: dict[str, Any]) -> None:
+    with contextlib.suppress(InvalidInput):
+        login = Login.of(options(connect_params=given))
+        assert extensions.make_dsn(**login.keywords())
 
 
 @pytest.mark.parametrize(
@@ -241,3 +262,21 @@ def test_a_name_server_that_never_answers_is_given_up(monkeypatch: pytest.Monkey
         connect(Login.of(params))
     answered.set()
     assert closed.wait(20)  # nothing is left open by an answer that comes too late
+
+
+WITHOUT_PSYCOPG2 = """
+import sys
+sys.modules["psycopg2"] = None
+from ansible_collections.omni_analytics.connect.plugins.modules import omni_pg_access_info, omni_pg_user
+for module in (omni_pg_access_info, omni_pg_user):
+    result, secrets = module.DEFINITION.perform({}, True)
+    print(result["error"]["kind"], result["error"]["library"])
+"""
+
+
+def test_without_psycopg2_a_module_says_so() -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    run = subprocess.run(
+        [sys.executable, "-c", WITHOUT_PSYCOPG2], capture_output=True, text=True, env=environment, check=True
+    )
+    assert run.stdout.splitlines() == ["missing_library psycopg2"] * 2

@@ -56,15 +56,17 @@ LOGIN, PASSWORD = "ALTER ROLE {} LOGIN", "ALTER ROLE {} PASSWORD {}"
         (replace(ROLE, can_login=False, password="differs"), "always", [LOGIN, PASSWORD]),
     ],
 )
-def test_user(
-    state: user.State, update_password: str, texts: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(user.User, "_sent", lambda self: "verifier")
-    resource = build(user.DEFINITION, password="secret", update_password=update_password)
+def test_user(state: user.State, update_password: str, texts: list[str]) -> None:
+    # In plain text, which is what takes no connection, and what would be worst to show.
+    plain = {"password": "secret", "password_encryption": "plaintext"}
+    resource = build(user.DEFINITION, update_password=update_password, **plain)
     changes = resource.plan(state)
     assert [change.payload.text for change in changes] == texts
     assert all(change.payload.parts[0] == ("omni",) for change in changes)
+    sent = [change.payload.parts[1] for change in changes if len(change.payload.parts) > 1]
+    assert sent == ["secret"] * len(sent)
     assert "secret" not in repr(changes)
+    assert resource.secrets == set(sent)
 
 
 def test_a_new_role_needs_a_password() -> None:

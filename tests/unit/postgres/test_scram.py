@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from typing import Any
+
 import pytest
 
 from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres import scram
@@ -33,6 +36,22 @@ def test_md5_is_tied_to_the_role() -> None:
     assert scram.fits(MD5, "correct horse", "omni")
     assert not scram.fits(MD5, "correct horse", "Omni")
     assert not scram.fits(MD5, "Correct horse", "omni")
+
+
+def test_md5_in_fips_mode(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenSSL computes it for what is not about security, or not at all; then nobody knows."""
+    md5 = hashlib.md5
+    allowed = True
+
+    def fips(data: bytes, *, usedforsecurity: bool = True) -> Any:
+        if usedforsecurity or not allowed:
+            raise ValueError("[digital envelope routines] unsupported")
+        return md5(data)
+
+    monkeypatch.setattr(hashlib, "md5", fips)
+    assert [scram.fits(MD5, password, "omni") for password in ("correct horse", "another")] == [True, False]
+    allowed = False
+    assert scram.fits(MD5, "correct horse", "omni") is None
 
 
 @pytest.mark.parametrize(
