@@ -37,6 +37,9 @@ options:
       - What it was granted or owns in other databases of the server stops the drop, and is listed. They may still
         be connected to Omni. See O(all_databases).
       - What it owns, such as the tables that Omni uploaded, stops the drop too, and is listed. See O(reassign_to).
+      - Privileges that it was granted with the grant option, and passed on to others, stop the drop as well, and are
+        listed, since the others would lose them; from PostgreSQL 16 on, so do memberships that it gave. Their owners
+        have to grant them anew first.
     type: str
     default: present
     choices: [present, absent]
@@ -205,7 +208,8 @@ statements:
 error:
   description:
     - Facts of what went wrong, such as its C(kind) and the server's C(sqlstate).
-    - C(databases) are the other databases that stop a drop, and C(owned) what the role owns.
+    - C(databases) are the other databases that stop a drop, C(owned) is what the role owns, and C(passed_on)
+      what it gave to others (C(count), C(list), C(truncated)).
   returned: failure
   type: dict
 """

@@ -73,7 +73,7 @@ NOT_BY_CHANCE = (
 
 @pytest.mark.parametrize("module", [user, grants, upload_schema, access_info])
 @hypothesis.settings(
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
 )
