@@ -13,12 +13,15 @@ import json
 import multiprocessing
 import os
 import sys
+import threading
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from ansible import constants as C
 from ansible.errors import AnsibleError
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator, ValidationResult
 from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.errors import AnsibleValidationErrorMultiple, UnsupportedError
 from ansible.module_utils.parsing.convert_bool import boolean
@@ -32,6 +35,8 @@ from . import _role_variables as role
 
 DISCOVERED = ("auto", "auto_legacy", "auto_silent", "auto_legacy_silent")
 SWITCH = "omni_connect_in_process"
+#: Beside the mark of shipped tasks: a file whose time is when the last async job ends at the latest.
+JOBS = ".jobs"
 
 display = Display()
 
@@ -69,9 +74,11 @@ class InProcess(ShippedModule):
             if controllers_python:
                 task_vars = self._with_interpreter(task_vars, sys.executable)
             try:
+                threading.Thread(target=_end_with_ansible, daemon=True).start()
                 return super().run(tmp, task_vars)
             finally:
-                self.definition.library.shipped(C.DEFAULT_LOCAL_TMP).touch()
+                self._note_shipped()
+        self._heed_jobs()
         display.vvv(f"{self._task.action}: in-process, in {sys.executable}", host=host)
         return self._perform(lambda line: display.display(f"{host}: {line}"))
 
@@ -99,6 +106,23 @@ class InProcess(ShippedModule):
             # libpq's Kerberos and Apple's frameworks kill a process that forked without exec.
             return "macOS", True
         return "", False
+
+    def _note_shipped(self) -> None:
+        """Note for the run's later tasks that one wrote, or may write, what they did not see."""
+        mark = self.definition.library.shipped(C.DEFAULT_LOCAL_TMP)
+        mark.touch()
+        if self._task.async_val:  # a job that goes on, for so long at most
+            ends = time.time() + self._task.async_val
+            running = mark.with_name(mark.name + JOBS)
+            running.touch()
+            os.utime(running, (ends, max(ends, running.stat().st_mtime)))
+
+    def _heed_jobs(self) -> None:
+        """While an async job of the run may still write, nothing that was read before is believed."""
+        mark = self.definition.library.shipped(C.DEFAULT_LOCAL_TMP)
+        with suppress(OSError):  # there was no job
+            if mark.with_name(mark.name + JOBS).stat().st_mtime > time.time():
+                mark.touch()
 
     def _host_vars(self, task_vars: Mapping[str, Any]) -> Mapping[str, Any]:
         """The variables of the host that the task is delegated to, or else of its own."""
@@ -146,6 +170,7 @@ class InProcess(ShippedModule):
         # A misspelled option may hold a secret that nothing marks as one.
         known = {name: value for name, value in params.items() if name not in checked.unsupported_parameters}
         result = {"changed": False, **result, "invocation": {"module_args": known}}
+        result.update(_remarks(result, checked))
         # As AnsibleModule has it: a password that is a part of "True" must not turn flags into text.
         flags = {name: value for name, value in result.items() if value is None or isinstance(value, bool)}
         return {**remove_values(result, hidden), **flags}
@@ -157,17 +182,39 @@ class InProcess(ShippedModule):
         return errors.msg
 
     def _resolve_paths(self, params: dict[str, Any]) -> None:
-        """Relative to the playbook's folder, which is where a shipped module of a local connection runs."""
+        """Relative to the playbook's folder, which is where a shipped module of a local connection runs. What
+        libpq takes for something else than a file stays: ``ca_cert: system``, and a socket's ``@name``."""
         for name, option in self.definition.options.items():
-            if option.get("type") == "path" and params.get(name):
-                params[name] = os.path.join(self._loader.get_basedir(), params[name])
+            path = params.get(name)
+            if option.get("type") == "path" and path and path != "system" and not path.startswith("@"):
+                params[name] = os.path.join(self._loader.get_basedir(), path)
+
+
+def _remarks(result: Mapping[str, Any], checked: ValidationResult) -> dict[str, Any]:
+    """What AnsibleModule warns of while it reads options, with the warnings of the ``result``."""
+    both = [f"Both option {one['option']} and its alias {one['alias']} are set." for one in checked._warnings]
+    remarks = {"warnings": [*both, *result.get("warnings", ())], "deprecations": checked._deprecations}
+    return {name: remark for name, remark in remarks.items() if remark}
 
 
 def _look_for_ansible() -> None:
-    """Raise where ansible-playbook is gone. A worker outlives it, since it has a session of its own."""
-    parent = multiprocessing.parent_process()
-    if parent is not None and os.getppid() != parent.pid:
+    """Raise where ansible-playbook is gone."""
+    if _is_orphan():
         raise Abandoned("Looking for ansible-playbook before a write", "it is gone", "Run it again.")
+
+
+def _end_with_ansible() -> None:
+    """End this worker once ansible-playbook is gone. With it goes the pipe of a module that was shipped to this
+    machine, which looks for that."""
+    while not _is_orphan():
+        time.sleep(1)
+    os._exit(1)
+
+
+def _is_orphan() -> bool:
+    """Whether ansible-playbook, which forked this worker, is gone: it has a session of its own, and outlives it."""
+    parent = multiprocessing.parent_process()  # as it was at the fork
+    return parent is not None and os.getppid() != parent.pid
 
 
 def _same_python(path: str) -> bool:

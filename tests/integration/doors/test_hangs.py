@@ -18,6 +18,7 @@ import pytest
 from psycopg2.sql import SQL, Identifier
 
 from tests.helpers import harness
+from tests.sandbox.fake_omni import FakeOmni
 from tests.sandbox.postgres import PostgresServer
 
 SOON = 25  # seconds: enough for a loaded machine, and little beside the ten minutes of the hangs
@@ -164,3 +165,27 @@ def test_a_hang_ends_and_leaves_nothing_behind(
     said = {result.host: result.result["msg"] for result in run.results}
     assert said.keys() == says.keys()
     assert not {host: text for host, text in said.items() if not re.search(says[host], text)}
+
+
+def test_an_orphan_writes_nothing_more(omni: FakeOmni, door: harness.Door) -> None:
+    """Only ansible-playbook is killed; its worker, or the module that was shipped, waits for its turn at Omni."""
+    connection = {
+        "name": "sales",
+        "host": "db.example.com",
+        "database": "sales",
+        "password": "a password",
+        "api_url": omni.url,
+        "api_token": omni.token,
+        "ca_path": omni.ca_file,
+        "requests_per_minute": 1,
+    }
+    tasks = [{"omni_analytics.connect.omni_connection": connection}]
+    patches = {"ANSIBLE_CALLBACKS_ENABLED": "json_lines,patches"}
+    patches["HARNESS_PATCHES"] = "_omni.rate_limiter:MINUTE=4.0"
+    with harness.started(harness.plays(tasks), door=door, env=patches) as playing:
+        assert comes_true(lambda: len(omni.requests) > 0), playing.output()
+        playing.process.kill()
+        playing.process.wait()
+        assert comes_true(lambda: not playing.processes()), playing.processes()
+    assert [request["method"] for request in omni.requests if request["method"] != "GET"] == []
+    assert not omni.connections
