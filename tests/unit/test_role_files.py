@@ -31,7 +31,11 @@ SPEC = SPECS["main"]
 DEFAULTS = load(ROLE / "defaults" / "main.yml")
 VARS = load(ROLE / "vars" / "main.yml")
 MAIN = load(ROLE / "tasks" / "main.yml")
-STEPS = {path.stem: load(path)[0] for path in sorted((ROLE / "tasks").glob("*.yml")) if path.stem != "main"}
+STEPS = {
+    path.stem: load(path)[0]
+    for path in sorted((ROLE / "tasks").glob("*.yml"))
+    if path.stem not in ("main", "summary")
+}
 RESULT = "omni_postgres_result"
 
 

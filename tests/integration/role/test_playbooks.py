@@ -89,6 +89,8 @@ def test_a_run_sends_what_check_mode_showed(
         run = harness.playbook(CONNECT, **options)
     assert run.recap[database] == check.recap[database], run.text
     assert connected.writes == shown(check) == shown(run)
+    assert re.search(rf"{database}: (\d+) of \1 relations readable; uploads work; connection", run.text)
+    assert "changed user, grants, upload_schema, connection, model, schedule" in run.text
     assert len(connected.writes) > 10
     (connection,) = omni.connections
     assert omni.password_of(connection["id"]) == role_vars["omni_postgres_password"]
