@@ -1,0 +1,68 @@
+# Copyright: (c) 2026, omni_analytics.connect contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the whole role costs a host where all is as wanted, as far as it can be counted: nobody pays for more unseen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from tests.helpers import harness
+from tests.helpers.postgres_modules import Watch, unwritten
+from tests.sandbox.fake_omni import FakeOmni
+from tests.sandbox.postgres import PostgresServer
+from tests.sandbox.way import Way
+
+CONNECT = "omni_analytics.connect.connect"
+#: One for each way to Omni that a run needs, however many hosts it has.
+REQUESTS = ["GET /api/v1/connections", "GET /api/v1/models"]
+#: At most; of the server, without BEGIN, SET and COMMIT, and where the login may read pg_authid. Three of the round
+#: trips of a connection are its login, and one asks for TLS.
+LIMITS = {
+    "connections": 4,
+    "queries": 8,
+    "round trips": 31,
+    "tasks": 12,
+    "templates in the controller": 1,
+    "templates of a task": 30,
+}
+
+
+def test_a_converged_host_costs_little(
+    server: PostgresServer,
+    database: str,
+    omni: FakeOmni,
+    admin_login: dict[str, Any],
+    role_vars: dict[str, Any],
+    tmp_path: Path,
+) -> None:
+    role_vars |= {f"omni_postgres_{name}": admin_login[name] for name in ("login_user", "login_password")}
+    role_vars["omni_postgres_port"] = 5432
+    made = harness.playbook(CONNECT, door="in_process", hosts={database: role_vars})
+    assert made.rc == 0, made.text
+
+    before = len(omni.requests)
+    compiled = tmp_path / "templates"
+    environment = {"ANSIBLE_CALLBACKS_ENABLED": "json_lines,templates", "HARNESS_TEMPLATES": str(compiled)}
+    with Way(server.port) as way, unwritten(server, database):
+        role_vars["omni_postgres_login_port"] = way.port
+        watch = Watch(server, database)
+        run = harness.playbook(CONNECT, door="in_process", hosts={database: role_vars}, env=environment)
+        sent = watch.everything
+    assert run.recap[database]["changed"] == run.recap[database]["failed"] == 0, run.text
+
+    controller, *others = compiled.read_text().splitlines()
+    templates = Counter(line.split()[0] for line in others)
+    in_controller = templates.pop(controller.split()[0])
+    assert [f"{request['method']} {request['path']}" for request in omni.requests[before:]] == REQUESTS
+    found = {
+        "connections": way.connections,
+        "queries": sum(text.startswith(("SELECT", "WITH")) or "; SELECT" in text for text in sent),
+        "round trips": way.round_trips,
+        "tasks": len(run.results),
+        "templates in the controller": in_controller,
+        "templates of a task": max(templates.values()),
+    }
+    assert {name: count for name, count in found.items() if count > LIMITS[name]} == {}, found
