@@ -40,4 +40,4 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible ships no ty
                 file.write(f"{os.getpid()} {source!r}\n")
             return compiled(self, source, *args, **kwargs)
 
-        Environment.compile = compile_and_count
+        Environment.compile = compile_and_count  # type: ignore[method-assign]
