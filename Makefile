@@ -2,7 +2,7 @@
 #
 #   make demo        the collection at work, on an embedded Postgres and a fake Omni; KEEP=1 leaves them up
 #   make test        tests and quality gates; ALLOW_SKIP=1 lets those pass that cannot run on this machine
-#   make molecule    the role against a Postgres container
+#   make molecule    the role against a Postgres container, in each scenario; SCENARIO=on_host chooses one
 #
 # PYTHON=python3.12 make … chooses the Python that .venv is made with.
 

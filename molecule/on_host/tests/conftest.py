@@ -1,0 +1,35 @@
+# Copyright: (c) 2026, omni_analytics.connect contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the tests look through: programs in the container, and the fake Omni's own state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import testinfra
+from fixtures import fake, instance
+
+__all__ = ["fake", "instance"]
+
+
+@pytest.fixture(scope="session")
+def container(instance: dict[str, Any]) -> testinfra.host.Host:
+    return testinfra.get_host(f"{instance['engine']}://{instance['container']}")
+
+
+@pytest.fixture(scope="session")
+def as_omni(container: testinfra.host.Host, instance: dict[str, Any]) -> Callable[[str], Any]:
+    """Runs SQL after a login as the Omni role over TLS, and returns how psql ended."""
+
+    def run(sql: str) -> Any:
+        return container.run(
+            "PGPASSWORD=%s psql --no-psqlrc --tuples-only --no-align --command=%s %s",
+            instance["omni_password"],
+            sql,
+            "host=localhost dbname=sales user=omni sslmode=require",
+        )
+
+    return run
