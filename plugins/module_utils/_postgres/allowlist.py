@@ -59,6 +59,11 @@ class Allowlist(PostgresResource):
                     f"{name!r} has more than one line",
                     "A rule of pg_hba.conf has one.",
                 )
+        path = params["path"]
+        if path is not None and (not path or "\0" in path):
+            raise InvalidInput(
+                "Reading O(path)", f"{path!r} is no name of a file", "Leave it out, or name one."
+            )
         nets: tuple[Net, ...] = ()
         if params["addresses"] or not self.absent:
             nets = networks(params["addresses"], params["allow_any_address"])

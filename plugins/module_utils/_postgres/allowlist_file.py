@@ -79,6 +79,8 @@ def locked(path: str) -> Iterator[None]:
                         "See who does (lsof), and run again.",
                     ) from None
                 time.sleep(0.05)
+            except OSError as error:  # some network file systems have no locks
+                raise _refused(f"Locking {folder}", error) from None
         yield
     finally:
         os.close(handle)
@@ -123,11 +125,12 @@ def _write(path: str, data: bytes, target: str, modified: int | None) -> None:
     finally:
         with contextlib.suppress(OSError):
             os.unlink(unfinished)
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    with contextlib.suppress(OSError):  # not every file system can
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _liken(handle: int, path: str) -> None:

@@ -447,6 +447,8 @@ def test_a_file_that_cannot_be_replaced(hba: Hba, arguments: Login, kind: str, s
     [
         ({"addresses": []}, "Reading addresses: it names no address."),
         ({"addresses": ["0.0.0.0/1", "128.0.0.0/1"]}, "set allow_any_address: true"),
+        ({"path": ""}, "Reading path: '' is no name of a file."),
+        ({"path": "/a\0b"}, "is no name of a file."),
         ({"role": "a\nb"}, "has more than one line"),
         ({"role": "public"}, "Postgres keeps the role name public for itself"),
         ({"role": ""}, "is no name that Postgres can keep"),

@@ -33,11 +33,12 @@ from tests.helpers import hba_oracle
 from tests.helpers.postgres_modules import perform
 from tests.sandbox.postgres import PostgresServer
 
-FILES = int(os.environ.get("HBA_FILES", "12"))
+pytestmark = pytest.mark.postgres
+FILES = int(os.environ.get("HBA_FILES", "5"))
 SEED = int(os.environ.get("HBA_SEED", "1"))
 LOGINS = 40
 DATABASES = ("sales", "omni", "a b", "/sales", "all")
-RUNS = 1
+
 #: How the server asks for a password where the rule says md5 and no secret is stored as MD5.
 ANSWERS = {"md5": "scram-sha-256"}
 
@@ -141,12 +142,9 @@ class Oracle:
         planned = perform(DEFINITION, wanted, check=True)
         made = perform(DEFINITION, wanted)
         if made.get("failed"):
-            self.tally["runs refused: " + made["error"]["kind"]] += 1
-            if (
-                made["error"]["kind"] != "conflict"
-                or planned["msg"] != made["msg"]
-                or self.hba.read_bytes() != before
-            ):
+            self.tally["runs that a reject stops"] += 1
+            same = planned["msg"] == made["msg"] and self.hba.read_bytes() == before
+            if made["error"]["kind"] != "conflict" or "somebody's decision" not in made["msg"] or not same:
                 self.wrong.append(f"seed {seed}: run {made['msg']}")
             return
         self.tally["runs"] += 1
@@ -191,8 +189,7 @@ def consult(everywhere: bool) -> Oracle:
             if lot is None:
                 continue
             oracle.judge(seed, lot)
-            for dummy in range(RUNS):
-                oracle.run(seed, lot)
+            oracle.run(seed, lot)
         return oracle
 
 
