@@ -451,7 +451,7 @@ def test_a_file_that_cannot_be_replaced(hba: Hba, arguments: Login, kind: str, s
         ({"path": "/a\0b"}, "is no name of a file."),
         ({"role": "a\nb"}, "has more than one line"),
         ({"role": "public"}, "Postgres keeps the role name public for itself"),
-        ({"role": ""}, "is no name that Postgres can keep"),
+        ({"role": ""}, "Reading role: it is empty, which is no name."),
     ],
 )
 def test_bad_input(hba: Hba, arguments: Login, options: Login, said: str) -> None:
