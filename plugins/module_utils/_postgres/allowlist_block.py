@@ -188,12 +188,12 @@ def place(file: File, block: Block | None, wanted: Wanted, attempts: Sequence[At
     rejects = [(number, d) for number, d in found if d.rule and d.rule.method == b"reject"]
     against = [d for number, d in rejects if not d.unsure and number not in standing]
     if against:
-        raise _rejected(against, wanted, rest)
+        raise _rejected(against, wanted, rest, block)
     letting = [number for number, d in found if d.rule and d.rule.method != b"reject"]
-    if block is not None and all(number >= here for number in letting):
-        return block.begin
     first = min([*letting, *standing, here])
-    if first < len(rest.rules):
+    if block is not None and all(number >= here for number in letting):
+        at = block.begin
+    elif first < len(rest.rules):
         at = rest.above(rest.rules[first].top)
     elif rest.version >= CONTINUATIONS and re.search(rb"\\\r*\n?\Z", rest.data):
         raise Conflict(
@@ -205,7 +205,7 @@ def place(file: File, block: Block | None, wanted: Wanted, attempts: Sequence[At
         at = len(rest.raw)
     over = [d for number, d in rejects if d.rule and d.rule.top > at and number not in standing]
     if over:
-        raise _rejected(over, wanted, rest)
+        raise _rejected(over, wanted, rest, block)
     return at
 
 
@@ -225,20 +225,25 @@ def _standing(file: File, block: Block, rest: File, attempts: Sequence[Attempt])
     }
 
 
-def _rejected(against: Sequence[Decision], wanted: Wanted, file: File) -> Conflict:
-    said = []
+def _rejected(against: Sequence[Decision], wanted: Wanted, rest: File, block: Block | None) -> Conflict:
+    """The error about rules of the file without the block, with the numbers that their lines have in the file."""
+    said, numbers = [], []
     for decision in against:
         assert decision.rule is not None
-        where = f"line {decision.rule.number} of {decision.rule.file}"
+        number = decision.rule.number
+        if block is not None and decision.rule.file == rest.path and number > block.begin:
+            number += block.end - block.begin
+        numbers.append(number)
+        where = f"line {number} of {decision.rule.file}"
         nets = ", ".join(spelled(net) for net in decision.nets[:5])
         said.append(
             f"{where} may reject {nets} ({decision.unsure})" if decision.unsure else f"{where} rejects {nets}"
         )
     begin, end = (marker.decode(errors="replace") for marker in wanted.markers)
     return Conflict(
-        f"Letting role {wanted.role} into database {wanted.database} in {file.path}",
+        f"Letting role {wanted.role} into database {wanted.database} in {rest.path}",
         "; ".join(dict.fromkeys(said)),
         "That is somebody's decision, and stays. Take the address out of O(addresses); or change that line; or, where "
         f"the rules shall stand above it all the same, put two lines there by hand: {begin!r} and {end!r}.",
-        lines=[decision.rule.number for decision in against if decision.rule],
+        lines=list(dict.fromkeys(numbers)),
     )

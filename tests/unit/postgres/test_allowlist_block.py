@@ -160,8 +160,11 @@ def test_what_stands_above_a_reject_already_may_stay_and_grow_there() -> None:
     # Two comments that somebody put there say as much.
     assert put(BEGIN + b"\n" + END + b"\n" + reject) == BLOCK + reject
     # But a line that was never passed by is somebody's decision.
-    with pytest.raises(Conflict, match=r"line 1 of \S+ rejects 198.51.100.1/32"):
+    with pytest.raises(Conflict, match=r"line 4 of \S+ rejects 198.51.100.1/32"):
         put(BLOCK + b"host all all 198.51.100.1/32 reject\n", "203.0.113.7", "198.51.100.1")
+    decided = b"host all all 203.0.113.7/32 md5\n"
+    with pytest.raises(Conflict, match=r"line 5 of \S+ may reject 198.51.100.1/32"):
+        put(BLOCK + decided + b"host all all db.example.com reject\n", "203.0.113.7", "198.51.100.1")
 
 
 @pytest.mark.parametrize(
