@@ -21,7 +21,7 @@ from .allowlist_block import File, Wanted, place
 from .allowlist_server import Facts, Row, Server
 from .driver import LIBRARY
 from .login_options import OPTIONS
-from .names import check_name, check_role
+from .names import check_name, check_role, check_text
 from .pg_hba import Net
 from .pg_hba_judgement import Attempt, spelled
 from .resource import PostgresResource
@@ -59,10 +59,10 @@ class Allowlist(PostgresResource):
                     f"{name!r} has more than one line",
                     "A rule of pg_hba.conf has one.",
                 )
-        path = params["path"]
-        if path is not None and (not path or "\0" in path):
+        check_text(params["path"] or "", "path")
+        if params["path"] == "":
             raise InvalidInput(
-                "Reading O(path)", f"{path!r} is no name of a file", "Leave it out, or name one."
+                "Reading O(path)", "it is empty, which is no file", "Name one, or leave it out."
             )
         nets: tuple[Net, ...] = ()
         if params["addresses"] or not self.absent:
@@ -152,9 +152,7 @@ class Allowlist(PostgresResource):
         ways = [True, False] if state.facts.tls else [False]
         if self.wanted.kind == "hostssl" and not every:
             ways = [True]
-        role, database = (
-            name.encode(errors="surrogateescape") for name in (self.wanted.role, self.wanted.database)
-        )
+        role, database = self.wanted.role.encode(), self.wanted.database.encode()
         return [Attempt(role, database, state.facts.groups, tls, state.file.version) for tls in ways]
 
     def _shown(self, file: File) -> dict[str, Any]:

@@ -26,7 +26,7 @@ KEYWORDS = (b"all", b"sameuser", b"samerole", b"samegroup", b"replication")
 
 def word(name: str, version: int) -> bytes:
     """A database's or role's name as a rule has it, so that it means nothing else."""
-    text = name.encode(errors="surrogateescape")
+    text = name.encode()
     if PLAIN.fullmatch(text) and text not in KEYWORDS:
         return text
     if (
@@ -59,7 +59,7 @@ class Wanted:
         # The quotes keep a name that ends in a backslash from joining the next line.
         name = "omni_analytics.connect: role {}, database {}".format(
             *('"' + name.replace('"', '""') + '"' for name in (self.role, self.database))
-        ).encode(errors="surrogateescape")
+        ).encode()
         return b"# BEGIN " + name, b"# END " + name
 
     def rules(self, version: int) -> list[bytes]:
@@ -239,7 +239,7 @@ def _rejected(against: Sequence[Decision], wanted: Wanted, rest: File, block: Bl
         said.append(
             f"{where} may reject {nets} ({decision.unsure})" if decision.unsure else f"{where} rejects {nets}"
         )
-    begin, end = (marker.decode(errors="replace") for marker in wanted.markers)
+    begin, end = (marker.decode() for marker in wanted.markers)
     return Conflict(
         f"Letting role {wanted.role} into database {wanted.database} in {rest.path}",
         "; ".join(dict.fromkeys(said)),

@@ -447,8 +447,10 @@ def test_a_file_that_cannot_be_replaced(hba: Hba, arguments: Login, kind: str, s
     [
         ({"addresses": []}, "Reading addresses: it names no address."),
         ({"addresses": ["0.0.0.0/1", "128.0.0.0/1"]}, "set allow_any_address: true"),
-        ({"path": ""}, "Reading path: '' is no name of a file."),
-        ({"path": "/a\0b"}, "is no name of a file."),
+        ({"path": ""}, "Reading path: it is empty, which is no file."),
+        ({"path": "/a\0b"}, "Reading path: it has a NUL"),
+        ({"path": "/\ud800"}, "Reading path: it has a NUL, or bytes that are not UTF-8"),
+        ({"addresses": ["\udcff"]}, "is no address"),
         ({"role": "a\nb"}, "has more than one line"),
         ({"role": "public"}, "Postgres keeps the role name public for itself"),
         ({"role": ""}, "Reading role: it is empty, which is no name."),
