@@ -45,7 +45,7 @@ def again_by_id(client: Client, id: str) -> str:
     return (
         "Do not send the POST by hand: it would make a second one. Wait until this shows it: "
         f"ansible localhost -m omni_analytics.connect.omni_connection_info -a 'api_url={client.root} "
-        f"connection_id={id}' (with the key in OMNI_API_TOKEN), then run again with connection_id: {id}."
+        f"connection_id={id}' (with the key in OMNI_API_TOKEN), then run again with O(connection_id={id})."
     )
 
 

@@ -81,7 +81,7 @@ def test_instances_and_keys_stay_apart(omni):
             ["c", "d"],
         ]
         assert other.violations == []
-        assert asked(other)["GET connections"] == 1
+        assert asked(other)["GET connections"] == 3  # one list, and each new one by its name
 
 
 def test_a_name_that_many_hosts_have_is_created_once(omni):
