@@ -91,7 +91,7 @@ class Grants(PostgresResource):
             wanted=len(wanted) + row["relations"] + row["later"],
             missing=(
                 *map(lacking_in_place, filter(self._lacks, wanted)),
-                *lacking_in_relations(row["missing"]),
+                *lacking_in_relations(row),
                 *later(row["missing_later"]),
             ),
             # What is made later comes first: else a table made meanwhile would keep what it got.

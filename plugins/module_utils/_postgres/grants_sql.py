@@ -135,9 +135,8 @@ relation AS MATERIALIZED (
                       WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e')),
 ungranted AS MATERIALIZED (
     SELECT relation.*, role.oid AS role,
-           has_table_privilege(role.oid, relation.oid, 'SELECT') AS held,
-           has_table_privilege(relation.oid, 'SELECT WITH GRANT OPTION') AS grantable
-    FROM relation, role
+           me.rolsuper OR has_table_privilege(relation.oid, 'SELECT WITH GRANT OPTION') AS grantable
+    FROM relation, role, me
     WHERE modelled AND NOT %(absent)s AND (
         role.oid IS NULL OR relowner <> role.oid
         AND NOT coalesce(relacl @> makeaclitem(role.oid, relowner, 'SELECT', false), false)
@@ -148,7 +147,15 @@ missing AS (
            CASE WHEN grantable AND usable
                 THEN ({_grantor("relacl", "relowner", "'SELECT'", "relnamespace")})[2] END AS granted_as
     FROM ungranted, me
-    WHERE role IS NULL OR NOT held OR grantable AND usable AND NOT %(effective)s),
+    WHERE grantable AND usable AND NOT %(effective)s OR role IS NULL
+       OR NOT has_table_privilege(role, ungranted.oid, 'SELECT')),
+-- Columns as arrays, in no order: JSON and sorting would take longer than the look-up of thousands of tables.
+lacking AS (
+    SELECT array_agg(kind) AS lacking_kind, array_agg(oid::bigint) AS lacking_oid,
+           array_agg(nspname::text) AS lacking_schema, array_agg(relname::text) AS lacking_name,
+           array_agg(pg_get_userbyid(relowner)::text) AS lacking_owner, array_agg(hindrance) AS lacking_hindrance,
+           array_agg(CASE WHEN granted_as <> 0 THEN pg_get_userbyid(granted_as)::text END) AS lacking_as_role
+    FROM missing),
 creator AS (
     SELECT space.nspname, space.oid AS schema, owner.oid, owner.rolname
     FROM ({CREATORS}) AS candidate
@@ -173,25 +180,31 @@ later AS (
                                  AND pg_has_role(role.oid, grantee, 'USAGE'))) AS held
     FROM creator JOIN maker USING (oid), role, unnest(%(later)s::text[]) AS kind
     WHERE NOT %(absent)s),
--- Each entry of the ACLs of a relation (attname is NULL) and of its columns, where something is to be revoked.
-entry AS MATERIALIZED (
-    SELECT relation.oid, attname, e.grantor, e.grantee, e.privilege_type, e.is_grantable
-    FROM (SELECT oid, relacl AS acl, NULL::name AS attname FROM relation
-          UNION ALL
-          SELECT attrelid, attacl, attname FROM pg_attribute WHERE attacl IS NOT NULL AND NOT attisdropped
-          ) AS list
-    JOIN relation USING (oid), aclexplode(acl) AS e
-    WHERE %(absent)s OR %(exclusive)s),
-held AS (
+-- The ACL of each relation (attname is NULL) and of its columns, where something is to be revoked.
+list AS MATERIALIZED (
+    SELECT oid, relacl AS acl, NULL::name AS attname FROM relation WHERE %(absent)s OR %(exclusive)s
+    UNION ALL
+    SELECT attrelid, attacl, attname FROM pg_attribute JOIN relation ON relation.oid = attrelid
+    WHERE attacl IS NOT NULL AND NOT attisdropped AND (%(absent)s OR %(exclusive)s)),
+-- Thousands of relations share a few ACLs, each of which is unpacked once.
+unpacked AS MATERIALIZED (
+    SELECT acl, e.* FROM (SELECT DISTINCT acl FROM list) AS acls, role, aclexplode(acl) AS e
+    WHERE grantee = role.oid),
+-- What the role holds, but for what it is to hold.
+held AS MATERIALIZED (
     SELECT relation.oid, grantor, privilege_type, modelled AND privilege_type = 'SELECT' AS given,
            bool_or(attname IS NULL) AS whole,
            bool_or(is_grantable AND attname IS NULL) AS grantable,
            array_remove(array_agg(attname::text ORDER BY attname), NULL) AS columns,
            coalesce(array_agg(attname::text ORDER BY attname) FILTER (WHERE is_grantable AND attname IS NOT NULL),
                     '{{}}') AS grantable_columns
-    FROM entry JOIN relation USING (oid), role
-    WHERE grantee = role.oid AND relowner <> role.oid
+    FROM unpacked JOIN list USING (acl) JOIN relation USING (oid)
+    WHERE relowner <> grantee AND (%(absent)s OR is_grantable OR attname IS NOT NULL
+          OR NOT (modelled AND privilege_type = 'SELECT'))
     GROUP BY 1, 2, 3, 4),
+entry AS MATERIALIZED (
+    SELECT oid, attname, grantor, grantee, privilege_type, is_grantable FROM list, aclexplode(acl)
+    WHERE oid IN (SELECT held.oid FROM held)),
 excess AS (
     SELECT held.*, kind, nspname, relname, usable, grantor = relowner AS of_owner,
            has_schema_privilege(grantor, relnamespace, 'USAGE') AS grantor_usable, coalesce({
@@ -228,10 +241,7 @@ held_later AS (
       AND defaclobjtype IN ('r', 'S', 'n') AND (defaclnamespace = 0 OR space.oid IS NOT NULL))
 SELECT (SELECT count(*) FROM relation WHERE modelled) AS relations,
        (SELECT count(*) FROM later) AS later,
-       (SELECT coalesce(json_agg(json_build_array(
-            kind, oid::bigint, nspname, relname, pg_get_userbyid(relowner), hindrance,
-            CASE WHEN granted_as <> 0 THEN pg_get_userbyid(granted_as) END
-        ) ORDER BY kind DESC, nspname COLLATE "C", relname COLLATE "C"), '[]') FROM missing) AS missing,
+       lacking.*,
        (SELECT coalesce(json_agg(json_build_array(kind, schema::bigint, nspname, 'SELECT', rolname, able, false)
             ORDER BY rolname COLLATE "C", nspname COLLATE "C", kind DESC), '[]')
         FROM later WHERE NOT granted AND (NOT held OR able AND NOT %(effective)s)) AS missing_later,
@@ -242,7 +252,7 @@ SELECT (SELECT count(*) FROM relation WHERE modelled) AS relations,
             CASE WHEN revoked_as <> 0 THEN pg_get_userbyid(revoked_as) END,
             given AND NOT %(absent)s, whole, grantable, columns, grantable_columns, passed_on,
             of_owner, grantor_usable
-        ) ORDER BY kind DESC, privilege_type, nspname COLLATE "C", relname COLLATE "C", grantor), '[]')
+        ) ORDER BY kind COLLATE "C" DESC, privilege_type COLLATE "C", nspname, relname, grantor), '[]')
         FROM excess) AS excess,
        (SELECT coalesce(json_agg(json_build_array(
             defaclobjtype, defaclnamespace::bigint, nspname, privilege_type, rolname, able,
@@ -252,6 +262,7 @@ SELECT (SELECT count(*) FROM relation WHERE modelled) AS relations,
         WHERE CASE WHEN %(absent)s THEN given ELSE NOT given OR is_grantable END) AS excess_later,
        (SELECT coalesce(array_agg(name), '{{}}') FROM unnest(%(creators)s::text[]) AS name
         WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name)) AS unknown
+FROM lacking
 """
 
 #: The relations of this database on which somebody holds, or waits for, the lock that keeps all others out, and

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 #: What default privileges are for, by its letter in the catalog.
 LATER = {"r": "TABLES", "S": "SEQUENCES", "n": "SCHEMAS"}
+_LATER_KINDS = frozenset(LATER.values())
 
 #: What keeps a login from granting or revoking. NO_OPTION: it is neither the owner nor holds the grant option.
 #: NO_USAGE: it may not use the schema, and so not name the relation. GRANTOR: another role granted it. PASSED_ON:
@@ -67,7 +68,7 @@ class Right:
 
     @property
     def later(self) -> bool:
-        return self.kind in LATER.values()
+        return self.kind in _LATER_KINDS
 
     @property
     def words(self) -> str:
@@ -146,11 +147,12 @@ def too_much_in_place(place: Mapping[str, Any], given: bool, role: str, exclusiv
     return found
 
 
-def lacking_in_relations(rows: Sequence[Sequence[Any]]) -> list[Right]:
-    return [
-        Right(kind, (schema, name), "SELECT", oid, owner, hindrance, as_role)
-        for kind, oid, schema, name, owner, hindrance, as_role in rows
-    ]
+def lacking_in_relations(row: Mapping[str, Any]) -> list[Right]:
+    columns = ("kind", "schema", "name", "oid", "owner", "hindrance", "as_role")
+    found = sorted(zip(*(row[f"lacking_{column}"] or () for column in columns)))
+    rights = [Right(kind, (schema, name), "SELECT", *rest) for kind, schema, name, *rest in found]
+    first = [right for right in rights if right.kind == "TABLE"]
+    return first + [right for right in rights if right.kind != "TABLE"]
 
 
 def too_much_in_relations(rows: Sequence[Sequence[Any]], role: str) -> list[Right]:
