@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from psycopg2.sql import SQL, Identifier
 
-from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres import grants, user
+from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres import grants, session, user
 from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.grants import DEFINITION
 from tests.helpers import harness
 from tests.helpers.postgres_modules import Watch, lifecycle, logged_in, perform, refused, unwritten
@@ -237,6 +237,29 @@ def test_a_converged_run_costs_two_queries(server: PostgresServer, arguments: Lo
     assert watch.everything[0].startswith("BEGIN READ ONLY; ")
 
 
+@pytest.mark.parametrize("options", [{}, {"exclusive": True}, {"mode": "effective"}, {"state": "absent"}])
+def test_reading_locks_no_table_of_the_users(
+    arguments: Login, options: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, locked = session.Session.rows, []
+
+    def looked_after(self: Any, query: Any, values: Any) -> Any:
+        found = rows(self, query, values)
+        locked.extend(
+            rows(
+                self,
+                "SELECT relation::regclass::text FROM pg_locks"
+                " WHERE pid = pg_backend_pid() AND relation >= 16384 AND locktype = 'relation'",
+                {},
+            )
+        )
+        return found
+
+    monkeypatch.setattr(session.Session, "rows", looked_after)
+    assert not perform(DEFINITION, {**arguments, **options}, check=True)["failed"]
+    assert locked == []
+
+
 @pytest.mark.parametrize(
     ("wanted", "creators"),
     [
@@ -386,6 +409,28 @@ def test_a_table_dropped_between_read_and_apply(
     assert (result["failed"], result["changed"]) == (False, True)
     assert not any('"products"' in text for text in result["statements"])
     assert "public.customers" in readable(server, arguments["login_db"], role)
+    assert perform(DEFINITION, arguments)["changed"] is False
+
+
+def test_a_table_that_is_made_anew_meanwhile_is_granted_again(
+    run: Callable[[str], Any], arguments: Login, role: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As dbt does it: the same name, and another object, whose grant is not the one that was sent."""
+    apply = grants.Grants.apply
+    left = [1, 2]
+
+    def replace_after(resource: Any, changes: Any) -> Any:
+        yield from apply(resource, changes)
+        if left:
+            left.pop()
+            run(
+                "DROP TABLE products CASCADE; CREATE TABLE products (id int); ALTER TABLE products OWNER TO dba"
+            )
+
+    monkeypatch.setattr(grants.Grants, "apply", replace_after)
+    result = perform(DEFINITION, arguments)
+    assert (result["failed"], left) == (False, []), result
+    assert sum('"products"' in text for text in result["statements"]) == 3
     assert perform(DEFINITION, arguments)["changed"] is False
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from psycopg2.sql import SQL, Identifier
 
-from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres import user
+from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres import upload_schema, user
 from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.upload_schema import DEFINITION
 from tests.helpers import harness
 from tests.helpers.postgres_modules import Watch, lifecycle, logged_in, perform, refused, unwritten
@@ -68,6 +68,29 @@ def test_one_dropped_by_hand_is_made_again(server: PostgresServer, arguments: Lo
     first = perform(DEFINITION, arguments)
     server.execute(arguments["login_db"], "DROP SCHEMA uploads")
     assert perform(DEFINITION, arguments)["statements"] == first["statements"]
+
+
+def test_one_that_is_dropped_meanwhile_is_made_again(
+    server: PostgresServer, arguments: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply = upload_schema.UploadSchema.apply
+    left = ["DROP SCHEMA uploads", "DROP SCHEMA uploads; CREATE SCHEMA uploads AUTHORIZATION dba"]
+
+    def replace_after(resource: Any, changes: Any) -> Any:
+        yield from apply(resource, changes)
+        if left:
+            server.execute(arguments["login_db"], left.pop())
+
+    monkeypatch.setattr(upload_schema.UploadSchema, "apply", replace_after)
+    result = perform(DEFINITION, arguments)
+    assert (result["failed"], left) == (False, []), result
+    assert [text.split()[0] for text in result["statements"]] == [
+        "CREATE",
+        "GRANT",
+        "GRANT",
+        "CREATE",
+        "GRANT",
+    ]
 
 
 def test_owner(server: PostgresServer, arguments: Login, role: str) -> None:

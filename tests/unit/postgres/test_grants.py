@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +18,7 @@ from ansible_collections.omni_analytics.connect.plugins.module_utils._errors imp
     Prerequisite,
     Refused,
 )
+from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres import grants_apply
 from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.grants import DEFINITION
 from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.grants_apply import PastLocks
 from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.grants_plan import (
@@ -353,6 +356,31 @@ def test_a_locked_table_keeps_no_other_waiting(busy: dict[str, int], left: list[
     assert len(tried) < 60
     # What was known to be locked is the first that was left for the end.
     assert granted.index("t7") > granted.index("t1199")
+
+
+def test_people_hear_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each five seconds, and at no other time."""
+    now = [0.0]
+
+    def transact(session: Any, changes: Any, lock_timeout: float) -> None:
+        now[0] += 3
+
+    @contextlib.contextmanager
+    def transaction() -> Iterator[None]:
+        yield
+
+    monkeypatch.setattr(grants_apply.time, "monotonic", lambda: now[0])
+    resource = build(monkeypatch)
+    told: list[str] = []
+    resource.progress = told.append
+    monkeypatch.setattr(resource, "transact", transact)
+    monkeypatch.setattr(resource.session, "transaction", transaction)
+    monkeypatch.setattr(resource.session, "rows", lambda query, values: [])
+    rights = tuple(replace(TABLE, name=("public", f"t{number}"), oid=number) for number in range(4 * CHUNK))
+    list(resource.apply(resource.plan(replace(GRANTED, missing=rights))))
+    assert [line.split(" in ")[0] for line in told] == [
+        f"{done * CHUNK} of {4 * CHUNK} privileges are set" for done in (2, 4)
+    ]
 
 
 def test_no_more_is_tried_apart_when_the_patience_is_over() -> None:
