@@ -51,11 +51,11 @@ def _grantor(acl: str, owner: str, privilege: str, schema: str = "") -> str:
 def _revoked_as(grantor: str, owner: str, alone: str, schema: str = "") -> str:
     """The role that a REVOKE of what ``grantor`` granted is run as: 0 for the login itself, where it is sure to come
     from ``grantor``; NULL where the login cannot revoke it. ``alone`` is whether nobody else whose rights the login
-    has could be taken."""
+    has could be taken. Nothing is run as the role that the task is about."""
     return f"""
     CASE WHEN me.rolsuper OR {owner} = me.oid THEN CASE WHEN {grantor} = {owner} THEN 0::oid END
          WHEN {grantor} = me.oid OR pg_has_role({grantor}, 'USAGE') AND {alone} THEN 0::oid END,
-    CASE WHEN {_can_act(grantor, owner, schema)} THEN {grantor} END"""
+    CASE WHEN {grantor} <> role.oid AND {_can_act(grantor, owner, schema)} THEN {grantor} END"""
 
 
 def _passed_on(entries: str, owner: str, column: str = "NULL", usable: str = "true") -> str:
@@ -228,7 +228,7 @@ excess AS (
         "has_schema_privilege(e.grantor, relnamespace, 'USAGE')",
     )
 } END AS passed_on
-    FROM held JOIN relation USING (oid), me
+    FROM held JOIN relation USING (oid), role, me
     WHERE CASE WHEN %(absent)s THEN given AND whole
                ELSE NOT given OR grantable OR grantable_columns <> '{{}}' END),
 held_later AS (
