@@ -83,7 +83,7 @@ place AS (
            has_schema_privilege(n.oid, 'USAGE WITH GRANT OPTION')
     FROM pg_namespace AS n, role WHERE {OF_USERS}),
 granted AS (
-    SELECT place.oid, privilege_type, is_grantable, grantor, coalesce({
+    SELECT kind, place.oid, owner, privilege_type, is_grantable, grantor, coalesce({
     _revoked_as(
         "grantor",
         "owner",
@@ -98,7 +98,14 @@ granted AS (
     _passed_on("aclexplode(acl) AS e WHERE e.privilege_type = entry.privilege_type", "owner")
 } END AS passed_on
     FROM place, role, me, aclexplode(acl) AS entry
-    WHERE (%(absent)s OR %(exclusive)s) AND grantee = role.oid AND owner <> role.oid)
+    WHERE (%(absent)s OR %(exclusive)s) AND grantee = role.oid AND owner <> role.oid),
+listed AS (
+    SELECT kind, oid, json_agg(json_build_array(
+        privilege_type, is_grantable, pg_get_userbyid(grantor),
+        CASE WHEN revoked_as IS NULL OR %(absent)s AND ours <> grantor THEN 'grantor' ELSE '' END,
+        CASE WHEN revoked_as <> 0 THEN pg_get_userbyid(revoked_as) END, passed_on, grantor = owner
+    ) ORDER BY privilege_type, grantor) AS grants
+    FROM granted GROUP BY kind, oid)
 SELECT kind, place.oid::bigint, name, privilege, role.oid IS NOT NULL AS role_exists,
        pg_get_userbyid(owner) AS owner, able, coalesce(held, false) AS held,
        coalesce(owner = role.oid, false)
@@ -107,13 +114,8 @@ SELECT kind, place.oid::bigint, name, privilege, role.oid IS NOT NULL AS role_ex
        CASE WHEN able THEN (SELECT rolname FROM pg_roles
                             WHERE oid = ({_grantor("acl", "owner", "privilege")})[2]) END AS as_role,
        ARRAY(SELECT privilege_type FROM aclexplode(acl) WHERE grantee = 0 ORDER BY 1) AS of_public,
-       (SELECT coalesce(json_agg(json_build_array(
-            privilege_type, is_grantable, pg_get_userbyid(grantor),
-            CASE WHEN revoked_as IS NULL OR %(absent)s AND ours <> grantor THEN 'grantor' ELSE '' END,
-            CASE WHEN revoked_as <> 0 THEN pg_get_userbyid(revoked_as) END, passed_on, grantor = owner
-        ) ORDER BY privilege_type, grantor), '[]')
-        FROM granted WHERE granted.oid = place.oid) AS grants
-FROM place, role, me
+       coalesce(grants, '[]') AS grants
+FROM place LEFT JOIN listed USING (kind, oid), role, me
 ORDER BY kind, name COLLATE "C"
 """
 
