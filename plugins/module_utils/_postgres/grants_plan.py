@@ -15,18 +15,25 @@ from .grants_state import CREATOR, GRANTOR, NO_USAGE, PASSED_ON, Right
 from .statement import Names, Statement, chunks
 
 
-@dataclass(frozen=True)
 class RightsChange(Change):
-    """One GRANT or REVOKE, and the rights that are its effects."""
+    """One GRANT or REVOKE, of rights that differ in nothing but the name."""
 
-    planner: Planner | None = None
-    verb: str = ""
-    rights: tuple[Right, ...] = ()
+    def __init__(self, planner: Planner, verb: str, rights: Sequence[Right]) -> None:
+        lines = [line for right in rights for line in planner.lines(verb, right)]
+        there, gone = dict.fromkeys(lines, "granted"), dict.fromkeys(lines)
+        before, after = (gone, there) if verb == "GRANT" else (there, gone)
+        effects = frozenset(
+            (verb, planner.role, right.kind, right.oid, right.words, right.owner, right.columns)
+            for right in rights
+        )
+        super().__init__(planner.statement(verb, rights), before, after, effects)
+        self.planner = planner
+        self.verb = verb
+        self.rights = tuple(rights)
 
     def part(self, rights: Sequence[Right]) -> RightsChange:
         """The same of some of its rights."""
-        assert self.planner is not None
-        return self.planner.change(self.verb, rights)
+        return RightsChange(self.planner, self.verb, rights)
 
 
 @dataclass(frozen=True)
@@ -44,21 +51,9 @@ class Planner:
     def changes(self, verb: str, rights: Iterable[Right]) -> Iterator[RightsChange]:
         """What the login can do about ``rights``, in as few statements as may be."""
         for group in together(right for right in rights if not right.hindrance):
-            yield self.change(verb, group)
+            yield RightsChange(self, verb, group)
 
-    def change(self, verb: str, rights: Sequence[Right]) -> RightsChange:
-        """One statement, of rights that differ in nothing but the name."""
-        lines = [line for right in rights for line in self._lines(verb, right)]
-        there, gone = dict.fromkeys(lines, "granted"), dict.fromkeys(lines)
-        before, after = (gone, there) if verb == "GRANT" else (there, gone)
-        effects = frozenset(
-            (verb, self.role, right.kind, right.oid, right.words, right.owner, right.columns)
-            for right in rights
-        )
-        statement = self.statement(verb, rights)
-        return RightsChange(statement, before, after, effects, self, verb, tuple(rights))
-
-    def _lines(self, verb: str, right: Right) -> list[str]:
+    def lines(self, verb: str, right: Right) -> list[str]:
         """A right as people see it. With a privilege on a table, a REVOKE takes the same one on its columns."""
         whom = f" for {self.role}" if self.named else ""
         columns = f" ({', '.join(right.columns)})"
@@ -92,7 +87,7 @@ class Planner:
         """What the login can not do about ``rights``, and the statement for somebody who can."""
         for group in together((right for right in rights if right.hindrance), one_by_one=True):
             first = group[0]
-            what = self._lines(verb, first)[0]
+            what = self.lines(verb, first)[0]
             if first.later and first.name:
                 schemas = ", ".join(right.name[0] for right in group)
                 what = f"{first.words} on later {first.kind.lower()} in {schemas}"
