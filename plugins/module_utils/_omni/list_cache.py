@@ -29,7 +29,7 @@ FRESH = 60.0
 #: A write to these changes what the list of that name shows.
 PATH = re.compile(r"/api/v1/(connections|models)(?:/([^/?]+))?")
 
-#: The fields by which a write may name an object.
+#: The fields by which an object may be asked for.
 NAMES = ("id", "name", "connectionId")
 
 Objects = list[dict[str, Any]]
@@ -145,7 +145,7 @@ class ListCache:
         if not self._is_usable(state, field, value):
             return None
         found = _matching(state["objects"], field, value)
-        if any(_is_stale(state, name) for name in _names(found, value)) or (not found and field == "id"):
+        if any(_is_stale(state, name) for name in _asked_for(value, found)) or (not found and field == "id"):
             return None
         return found
 
@@ -168,7 +168,7 @@ def _put(state: State, field: str, value: str, found: Objects, asked_at: int) ->
     if "objects" not in state:
         return False
     old = _matching(state["objects"], field, value)
-    names = _names([*old, *found], value)
+    names = _asked_for(value, [*old, *found])
     under_way, written = state.get("under_way", {}), state.get("written", {})
     if any(under_way.get(name) or written.get(name, 0) > asked_at for name in names):
         return False
@@ -183,11 +183,11 @@ def _put(state: State, field: str, value: str, found: Objects, asked_at: int) ->
 def _put_all(state: State, objects: Objects, asked_at: int) -> None:
     """Put a whole list in place of the one before, except for what was asked for later than this one."""
     later = {name: at for name, at in state.get("asked", {}).items() if at > asked_at}
-    kept = [one for one in state.get("objects", ()) if later.keys() & _names([one])]
+    kept = [one for one in state.get("objects", ()) if later.keys() & _names(one)]
     ids = {one["id"] for one in kept}
     state["objects"] = [
         *kept,
-        *(one for one in objects if one["id"] not in ids and not later.keys() & _names([one])),
+        *(one for one in objects if one["id"] not in ids and not later.keys() & _names(one)),
     ]
     state.update(listed_version=asked_at, asked=later)
 
@@ -196,6 +196,12 @@ def _matching(objects: Sequence[dict[str, Any]], field: str, value: str) -> Obje
     return [one for one in objects if one.get(field) == value]
 
 
-def _names(objects: Sequence[Mapping[str, Any]], *others: str) -> set[str]:
-    """All by which a write may have named one of these objects."""
-    return {*others, *(one[field] for one in objects for field in NAMES if one.get(field))}
+def _asked_for(value: str, objects: Sequence[Mapping[str, Any]]) -> set[str]:
+    """What an answer about ``value`` tells of, and what may have changed it: a write that names the value itself,
+    or one of the objects by its id. One about an id tells nothing of others that have the same name."""
+    return {value, *(one["id"] for one in objects)}
+
+
+def _names(one: Mapping[str, Any]) -> set[str]:
+    """All by which an object may have been asked for."""
+    return {one[field] for field in NAMES if one.get(field)}

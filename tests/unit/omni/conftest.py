@@ -12,6 +12,7 @@ from ansible_collections.omni_analytics.connect.plugins.module_utils._omni impor
     list_cache,
     rate_limiter,
     run_files,
+    time_budget,
 )
 
 #: An instance's address and a key.
@@ -35,6 +36,6 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    for module in (list_cache, rate_limiter, run_files):
+    for module in (list_cache, rate_limiter, run_files, time_budget):
         monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=clock.monotonic, sleep=clock.sleep))
     return clock
