@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 from .._definition import Definition
 from .._errors import Conflict
 from . import connection_environment as environment
-from . import cron, environment_links, refresh_schedule, schema_model
-from . import find_connection as lookup
+from . import cron, environment_links, find_connection, refresh_schedule, schema_model
 from .api_options import OPTIONS
 from .client import Client
 from .resource import OmniResource
@@ -72,7 +71,9 @@ def attached(client: Client, connection: Mapping[str, Any], serves: Mapping[str,
     }
     links = environment_links.links(client)
     if links is None:
-        with_attribute = [one for one in lookup.listed(client) if environment_links.attribute_of(one)[0]]
+        with_attribute = [
+            one for one in find_connection.list_connections(client) if environment_links.attribute_of(one)[0]
+        ]
         if with_attribute:
             raise Conflict(
                 f"Reading the environments of connection {connection['name']} at {client.root}",
@@ -91,7 +92,7 @@ def attached(client: Client, connection: Mapping[str, Any], serves: Mapping[str,
         if one.get("userAttributeValues")
     ]
     served = {**serves, **{base: values for base, one, values in linked if one == id}}
-    bases = [(lookup.identified(client, base), values) for base, values in served.items()]
+    bases = [(find_connection.find_by_id(client, base), values) for base, values in served.items()]
     return Attachments(
         list(live.values()),
         len(schedules) > len(live),

@@ -16,7 +16,7 @@ from typing import Any
 
 from .._errors import NotConverged, Refused
 from .client import Client
-from .find_connection import CONNECTIONS, LAGS, Look, identified, looks
+from .find_connection import CONNECTIONS, LAGS, Look, find_by_id, looks
 from .find_model import MODELS
 
 
@@ -29,7 +29,7 @@ def seen(client: Client, made: str, look: Look, label: str) -> list[dict[str, An
     for found in looks(client, look):
         if made in [one["id"] for one in found]:
             return found
-    one = identified(client, made)  # the list may lag behind more than that
+    one = find_by_id(client, made)  # the list may lag behind more than that
     if one is None:
         raise NotConverged(
             f"Creating {label} at {client.root}",

@@ -26,7 +26,7 @@ from .environment_links import (
     texts,
     user_attributes,
 )
-from .find_connection import CONNECTIONS, identified, named
+from .find_connection import CONNECTIONS, find_by_id, find_by_name
 from .resource import OmniResource
 
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -87,7 +87,9 @@ class Environments(OmniResource):
         )
 
     def _find(self, name: str) -> dict[str, Any] | None:
-        return identified(self.client, name.lower()) if ID.fullmatch(name) else named(self.client, name)
+        return (
+            find_by_id(self.client, name.lower()) if ID.fullmatch(name) else find_by_name(self.client, name)
+        )
 
     def _read_links(self, base: Mapping[str, Any]) -> dict[str, Link]:
         found = None if self._unlisted else links(self.client)

@@ -14,7 +14,7 @@ from .._definition import Definition
 from .._errors import InvalidInput
 from .api_options import OPTIONS
 from .client import LIBRARY
-from .find_connection import check_id, find, listed, snake_case
+from .find_connection import check_id, get_connection, list_connections, snake_case
 from .resource import OmniResource
 
 
@@ -33,9 +33,9 @@ class ConnectionInfo(OmniResource):
 
     def read(self) -> list[dict[str, Any]]:
         if self.id is not None:
-            one = find(self.client, self.id, self.archived)
+            one = get_connection(self.client, self.id, self.archived)
             return [one] if one else []
-        found = listed(self.client, self.name, self.archived)
+        found = list_connections(self.client, self.name, self.archived)
         return sorted(
             (one for one in found if self.name in (None, one["name"])),
             key=lambda one: (one["name"], one["id"]),

@@ -13,7 +13,7 @@ from .._converge import Change
 from .._errors import InvalidInput, Moved, Prerequisite, Refused, Unreachable
 from .api_options import OPTIONS
 from .client import Client
-from .find_connection import check_id, identified, named
+from .find_connection import check_id, find_by_id, find_by_name
 from .resource import OmniResource
 
 #: Stands for an id that Omni has yet to give, in check mode.
@@ -43,7 +43,9 @@ class ConnectionPart(OmniResource):
         """
         if self._found_id is None:
             name = self.params["connection"]
-            found = identified(self.client, self._given_id) if self._given_id else named(self.client, name)
+            found = (
+                find_by_id(self.client, self._given_id) if self._given_id else find_by_name(self.client, name)
+            )
             if found is None and self._given_id:
                 raise missing(self.client, self.label)
             self._found_id = found["id"] if found else None

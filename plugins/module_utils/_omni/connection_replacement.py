@@ -22,7 +22,7 @@ from .connection_attachments import Attachments, Part, attached, parts
 from .connection_plan import State
 from .connection_record import Record
 from .connection_resource import Connection
-from .find_connection import CONNECTIONS, LAGS, identified, looks, only, without_twins
+from .find_connection import CONNECTIONS, LAGS, find_by_id, looks, only_one, without_twins
 
 #: What of a connection Omni's API shows and cannot set; the last is the older name of the one before.
 SWITCHES = "environmentConnectionSwitchesSchemaModel"
@@ -101,7 +101,7 @@ class Replacement(Connection):
     def _successor(self, old: dict[str, Any], kept: Record | None) -> dict[str, Any] | None:
         made = self.created or (kept and kept.successor)
         if made and made != old["id"]:
-            return identified(self.client, made)
+            return find_by_id(self.client, made)
         beside = kept.beside if kept and self._beside is None else self._beside
         if beside is None or old["id"] not in beside:
             return None
@@ -111,7 +111,7 @@ class Replacement(Connection):
             added = [one for one in live if one["id"] not in beside]
             if added:
                 break
-        new = only(self.client, added, self.params["name"])
+        new = only_one(self.client, added, self.params["name"])
         return None if new is None or self.differing(State(new)) else new
 
     def _not_carried(self, old: Mapping[str, Any], found: Attachments) -> list[str]:

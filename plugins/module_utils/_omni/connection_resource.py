@@ -17,7 +17,7 @@ from . import connection_record as record
 from . import connection_report as report
 from .client import PASSWORD, Request
 from .connection_plan import OTHER_NAME, Accepted, ConnectionPlan, State
-from .find_connection import identified, known, looks, only, without_twins
+from .find_connection import find_all, find_by_id, looks, only_one, without_twins
 
 
 class Connection(ConnectionPlan):
@@ -41,12 +41,12 @@ class Connection(ConnectionPlan):
 
     def read(self) -> State:
         live = without_twins(self.client, self.live(), self.look)
-        return self.state_of(only(self.client, live, self.params["name"]))
+        return self.state_of(only_one(self.client, live, self.params["name"]))
 
     def live(self) -> list[dict[str, Any]]:
         """The live connections that may be meant: of the id, or of the name."""
         if self.id is not None:
-            one = identified(self.client, self.id)
+            one = find_by_id(self.client, self.id)
             return [one] if one else []
         seen, self._seen = self._seen, None
         if seen is not None:
@@ -59,7 +59,7 @@ class Connection(ConnectionPlan):
 
     def look(self, fresh: bool = True) -> list[dict[str, Any]]:
         """The live connections of the name; where not ``fresh``, as the run knows them."""
-        found = known(self.client, "name", self.params["name"], fresh=fresh)
+        found = find_all(self.client, "name", self.params["name"], fresh=fresh)
         self.archived = sorted(one["id"] for one in found if one.get("deletedAt"))
         return [one for one in found if not one.get("deletedAt")]
 
@@ -145,7 +145,7 @@ class Connection(ConnectionPlan):
         kept = folder and record.unseen(folder, self.params["name"], self.client.root)
         if not kept or kept[1] in self.archived:
             return
-        there = identified(self.client, kept[1])
+        there = find_by_id(self.client, kept[1])
         if there is None:
             raise Conflict(
                 f"Creating {self.label} at {self.client.root}",
@@ -214,7 +214,7 @@ class Connection(ConnectionPlan):
             return Moved(str(refused), **refused.detail)
         if request.method == "POST" or status not in (404, 405, 410):
             return refused
-        if identified(self.client, request.path.rpartition("/")[2]) is None:  # somebody else deleted it
+        if find_by_id(self.client, request.path.rpartition("/")[2]) is None:  # somebody else deleted it
             return Moved(str(refused), **refused.detail)
         return Refused(
             f"{request.method} {self.client.root}{request.path}",

@@ -34,22 +34,24 @@ def check_id(value: str | None) -> str | None:
         return str(uuid.UUID(value))
     except ValueError:
         raise InvalidInput(
-            "Reading connection_id",
+            "Reading O(connection_id)",
             f"{value!r} is no id",
             "Omni's ids are UUIDs; omni_connection_info shows them.",
         ) from None
 
 
-def listed(client: Client, name: str | None = None, archived: bool = False) -> list[dict[str, Any]]:
+def list_connections(client: Client, name: str | None = None, archived: bool = False) -> list[dict[str, Any]]:
     """The connections whose names contain ``name``, whatever the case; live ones unless ``archived``."""
     # Those in the trash are always asked for, so that there is one list for all who look.
     query = {"includeDeleted": "true", **({} if name is None else {"name": name})}
     answer = client.get(CONNECTIONS, query)
-    found = [_record(client, one) for one in _list(client, answer) if archived or not one.get("deletedAt")]
-    return list({one["id"]: one for one in found}.values())  # one that is listed twice is one
+    found = [one for one in _list(client, answer) if archived or not one.get("deletedAt")]
+    # One that is listed twice is one, and one without a name is none that we could mean.
+    named = {one["id"]: _record(one) for one in found if isinstance(one.get("name"), str)}
+    return list(named.values())
 
 
-def find(client: Client, connection_id: str, archived: bool = False) -> dict[str, Any] | None:
+def get_connection(client: Client, connection_id: str, archived: bool = False) -> dict[str, Any] | None:
     """The connection of that id, or None; a live one unless ``archived``."""
     try:
         answer = client.get(f"{CONNECTIONS}/{connection_id}")
@@ -57,45 +59,52 @@ def find(client: Client, connection_id: str, archived: bool = False) -> dict[str
         if refused.detail["status"] not in (404, 405, 410):
             raise
         # Older instances have no such route.
-        found = [one for one in listed(client, archived=archived) if one["id"] == connection_id]
+        found = [one for one in list_connections(client, archived=archived) if one["id"] == connection_id]
         return found[0] if found else None
-    record = _record(client, answer.get("connection", answer))
-    return record if archived or not record.get("deletedAt") else None
+    record = answer.get("connection", answer)
+    if not isinstance(record, dict) or not all(isinstance(record.get(key), str) for key in ("id", "name")):
+        raise _strange(client, "a connection without id or name")
+    return _record(record) if archived or not record.get("deletedAt") else None
 
 
-def known(client: Client, field: str, value: str, fresh: bool = False) -> list[dict[str, Any]]:
+def find_all(client: Client, field: str, value: str, fresh: bool = False) -> list[dict[str, Any]]:
     """The connections whose ``field`` (id or name) is ``value``, archived ones too, as the run knows them.
 
     :param fresh: ask Omni in any case, such as right after a write.
     """
 
-    def few() -> list[dict[str, Any]]:
+    def ask_matching() -> list[dict[str, Any]]:
         if field == "name":
-            return listed(client, value, archived=True)
-        one = find(client, value, archived=True)
+            return list_connections(client, value, archived=True)
+        one = get_connection(client, value, archived=True)
         return [one] if one else []
 
     return client.lists.find(
-        "connections", field, value, few, lambda: listed(client, archived=True), fresh=fresh
+        "connections",
+        field,
+        value,
+        ask_matching,
+        lambda: list_connections(client, archived=True),
+        fresh=fresh,
     )
 
 
-def identified(client: Client, connection_id: str) -> dict[str, Any] | None:
+def find_by_id(client: Client, connection_id: str) -> dict[str, Any] | None:
     """The live connection of that id, or None."""
-    found = known(client, "id", connection_id)
+    found = find_all(client, "id", connection_id)
     return next((one for one in found if not one.get("deletedAt")), None)
 
 
-def named(client: Client, name: str) -> dict[str, Any] | None:
+def find_by_name(client: Client, name: str) -> dict[str, Any] | None:
     """The live connection of exactly that name, or None.
 
     :raises Conflict: there are several.
     """
 
     def look(fresh: bool = True) -> list[dict[str, Any]]:
-        return [one for one in known(client, "name", name, fresh) if not one.get("deletedAt")]
+        return [one for one in find_all(client, "name", name, fresh) if not one.get("deletedAt")]
 
-    return only(client, without_twins(client, look(fresh=False), look), name)
+    return only_one(client, without_twins(client, look(fresh=False), look), name)
 
 
 def looks(
@@ -118,7 +127,7 @@ def without_twins(client: Client, found: list[dict[str, Any]], look: Look) -> li
     return found
 
 
-def only(client: Client, found: Sequence[dict[str, Any]], name: str) -> dict[str, Any] | None:
+def only_one(client: Client, found: Sequence[dict[str, Any]], name: str) -> dict[str, Any] | None:
     """The one connection of those ``found`` by ``name``, or None.
 
     :raises Conflict: there are several.
@@ -128,7 +137,7 @@ def only(client: Client, found: Sequence[dict[str, Any]], name: str) -> dict[str
         raise Conflict(
             f"Finding connection {name} at {client.root}",
             f"there are {len(ids)} of that name: {', '.join(ids)}",
-            "Choose one by its id (connection_id), or delete those that nobody needs.",
+            "Choose one by its id (O(connection_id)), or delete those that nobody needs.",
             ids=ids,
         )
     return found[0] if found else None
@@ -136,15 +145,15 @@ def only(client: Client, found: Sequence[dict[str, Any]], name: str) -> dict[str
 
 def _list(client: Client, answer: Mapping[str, Any]) -> list[Any]:
     found = answer.get("connections")
-    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-        raise _strange(client, "no list of connections")
+    if not isinstance(found, list) or not all(
+        isinstance(one, dict) and isinstance(one.get("id"), str) for one in found
+    ):
+        raise _strange(client, "no list of connections with ids")
     return found
 
 
-def _record(client: Client, record: Any) -> dict[str, Any]:
+def _record(record: Mapping[str, Any]) -> dict[str, Any]:
     """``record`` with every field that the plan looks at."""
-    if not isinstance(record, dict) or not all(isinstance(record.get(key), str) for key in ("id", "name")):
-        raise _strange(client, "a connection without id or name")
     shown = {re.sub("^(userAttribute.*For)Connections", r"\1Connection", key): record[key] for key in record}
     return {**dict.fromkeys(("dialect", "database", "defaultSchema", "baseRole")), **shown}
 
@@ -153,7 +162,7 @@ def _strange(client: Client, what: str) -> Unreachable:
     return Unreachable(
         f"Reading connections at {client.root}",
         f"it answered {what}",
-        "Check that api_url is your Omni instance.",
+        "Check that O(api_url) is your Omni instance.",
     )
 
 

@@ -19,7 +19,7 @@ MODELS = "/api/v1/models"
 PAGES = 1000
 
 
-def listed(client: Client, connection_id: str, fresh: bool = False) -> list[dict[str, Any]]:
+def find_models(client: Client, connection_id: str, fresh: bool = False) -> list[dict[str, Any]]:
     """The live schema models of a connection, as the run knows them: there is one, or none."""
     return client.lists.find(
         "models",
@@ -58,7 +58,7 @@ def _asked(client: Client, query: Mapping[str, str]) -> list[dict[str, Any]]:
     return [one for one in found.values() if one.get("modelKind") == "SCHEMA" and not one.get("deletedAt")]
 
 
-def schemas(client: Client, model: str) -> list[str] | None:
+def schemas_of(client: Client, model: str) -> list[str] | None:
     """The schemas that a model knows: none before a refresh has read the database. None where Omni does not tell,
     which is no trouble: not every instance does."""
     try:

@@ -16,15 +16,14 @@ from .._definition import Definition
 from .._errors import ConnectError, InvalidInput, NotConverged, Refused, Unreachable
 from .client import LIBRARY, Request
 from .connection_part import NEW, RULES, TARGET, ConnectionPart
-from .find_model import MODELS, listed, schemas
+from .find_connection import LAGS
+from .find_model import MODELS, find_models, schemas_of
 
 #: When a job is asked for, in seconds: the first time, and the longest pause. Every question is one of
 #: the 60 requests that a key has in a minute, and forks share them.
 FIRST, LONGEST = 1.0, 20.0
 #: How often people are told that it is still going on, in seconds.
 LINE = 10.0
-#: How long to wait for a new model that is not listed yet, in seconds.
-LAGS = (0.5, 1.0, 2.0)
 
 
 class State(NamedTuple):
@@ -59,17 +58,17 @@ class SchemaModel(ConnectionPart):
         connection = self.connection_id()
         model = self._find(connection) if connection else None
         if model and self.params["refresh"] == "if_unread" and self._status is None:
-            self._schemas = schemas(self.client, model)
+            self._schemas = schemas_of(self.client, model)
         return State(connection, model, self._schemas)
 
     def _find(self, connection: str) -> str | None:
         """The id of the connection's schema model. A list may lag behind what was made."""
-        found = listed(self.client, connection)
+        found = find_models(self.client, connection)
         for pause in LAGS if self._made_id else ():
             if found:
                 break
             self.client.budget.sleep(pause)
-            found = listed(self.client, connection, fresh=True)
+            found = find_models(self.client, connection, fresh=True)
         self._unlisted = bool(self._made_id and not found)
         return found[0]["id"] if found else self._made_id
 
@@ -134,7 +133,7 @@ class SchemaModel(ConnectionPart):
             model = self._made_id if self._status != "COMPLETED" else None
             if self.params["refresh"] == "if_unread":
                 model = self._made_id or self._found_id
-            self._schemas = schemas(self.client, model) if model else None
+            self._schemas = schemas_of(self.client, model) if model else None
 
     def _left_over(self, error: ConnectError) -> ConnectError:
         """The error, and what a later run would not do by itself: the model is not new any more then."""
@@ -185,7 +184,7 @@ class SchemaModel(ConnectionPart):
 
     def _read_before(self) -> str:
         """Whether Omni ever read the database, where it tells."""
-        known = schemas(self.client, self._found_id) if self._found_id else None
+        known = schemas_of(self.client, self._found_id) if self._found_id else None
         if known:
             return f"Omni has read the database before, and knows of {_some(known)}: what has changed since?"
         if known == []:

@@ -29,7 +29,10 @@ from ansible_collections.omni_analytics.connect.plugins.module_utils._errors imp
 from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import time_budget
 from ansible_collections.omni_analytics.connect.plugins.module_utils._omni.client import Client, Request
 from ansible_collections.omni_analytics.connect.plugins.module_utils._omni.connection_info import DEFINITION
-from ansible_collections.omni_analytics.connect.plugins.module_utils._omni.find_connection import known
+from ansible_collections.omni_analytics.connect.plugins.module_utils._omni.find_connection import (
+    find_all,
+    list_connections,
+)
 from ansible_collections.omni_analytics.connect.plugins.module_utils._version import VERSION
 from tests.helpers.perform import said
 from tests.helpers.slow_server import SlowServer, drip, head
@@ -587,7 +590,7 @@ def test_nobody_waits_for_a_neighbours_request_longer_than_for_his_own(omni, tmp
         with Client(params(omni, api_url=slow.url, ca_path=slow.ca_file)) as client:
             client.join_run(str(run))
             client.budget.request = patience
-            return known(client, "name", "sales")
+            return find_all(client, "name", "sales")
 
     patient = threading.Thread(target=find, args=(30,), daemon=True)
     patient.start()
@@ -599,3 +602,11 @@ def test_nobody_waits_for_a_neighbours_request_longer_than_for_his_own(omni, tmp
     assert not patient.is_alive()
     assert find(0.3) == []
     assert next(asked) == 4  # once each, and once more by the patient one
+
+
+def test_a_connection_that_is_listed_twice_is_one_and_one_without_a_name_is_none(omni):
+    one = {"id": "id of sales", "name": "sales"}
+    answer = json.dumps({"connections": [one, one, {"id": "another", "name": None}]})
+    omni.respond_next(200, answer)
+    with Client(params(omni)) as client:
+        assert [found["id"] for found in list_connections(client)] == ["id of sales"]
