@@ -178,7 +178,7 @@ class _World:
                 if of != self.omni and self.chance(share):
                     self.do(f"GRANT {of} TO {member}{self._membership()}")
         if self.chance(0.04):
-            self.do(f"ALTER ROLE {self.omni} BYPASSRLS")
+            self.do(f"ALTER ROLE {self.omni} {self.lot.choice(['BYPASSRLS', 'SUPERUSER'])}")
         if self.version >= 14 and self.chance(0.05):
             self.do(f"GRANT pg_read_all_data TO {self.lot.choice([self.omni, *self.owners])}")
 
@@ -250,6 +250,7 @@ class _World:
                 f"RETURNS int LANGUAGE plpgsql {rights} AS 'BEGIN RETURN (SELECT max(b) FROM {base}); END'",
                 "RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN $1; END'",
                 f"RETURNS SETOF int LANGUAGE sql STABLE {rights} AS 'SELECT a FROM {base}'",
+                "RETURNS int LANGUAGE internal IMMUTABLE STRICT AS 'int4abs'",
             ]
         )
         self.do(f"CREATE FUNCTION {name}(int) {scalar}")
@@ -277,6 +278,19 @@ class _World:
             (f"SELECT a, b FROM (SELECT * FROM {one}) AS inside", {one}),
             (f"WITH used AS (SELECT a, b FROM {two}) SELECT a, b FROM used", {two}),
             (f"WITH unused AS (SELECT a, b FROM {two}) SELECT a, b FROM {one}", {one, two}),
+            (
+                f"WITH x AS MATERIALIZED (SELECT a, b FROM {two}), y AS (SELECT * FROM x) SELECT a, b FROM {one}",
+                {one, two},
+            ),
+            (f"SELECT count(*)::int AS a, 0 AS b FROM {one} HAVING true", {one}),
+            (f"SELECT DISTINCT a, b FROM {one} ORDER BY 1", {one}),
+            (
+                f"SELECT a, b FROM (SELECT a, b, (SELECT max(b) FROM {two}) AS c FROM {one}) AS inside",
+                {one, two},
+            ),
+            (f"SELECT x.a, y.b FROM {one} AS x FULL JOIN {two} AS y ON x.a = y.a", {one, two}),
+            (f"SELECT a, b FROM {one} WHERE NOT EXISTS (SELECT FROM {two} WHERE a = 100000)", {one, two}),
+            (f"SELECT a, count(*)::int AS b FROM {one} GROUP BY ROLLUP (a)", {one}),
             (
                 f"WITH x AS (SELECT a, b FROM {two}), y AS (SELECT * FROM x) SELECT a, b FROM {one}",
                 {one, two},
@@ -416,5 +430,7 @@ class _World:
         place = self.lot.choice(["", f" IN DATABASE {self.prefix}"])
         if self.chance(0.05):
             self.do(f"ALTER ROLE {self.omni}{place} SET row_security = off")
+        if self.chance(0.03):
+            self.do(f"ALTER DATABASE {self.prefix} SET row_security = 'no'")
         if self.chance(0.05):
             self.do(f"ALTER ROLE {self.omni}{place} SET role = '{self.lot.choice(self.groups)}'")

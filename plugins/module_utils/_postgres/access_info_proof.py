@@ -60,7 +60,7 @@ def prove(
     asked += [Claim(schema, name, ()) for schema, name in others]
     left: list[Claim] = []
     filtered: list[str] = []
-    how = "done" if len(asked) <= MOST and of <= MOST else f"no more than {MOST} are selected from"
+    how = "done" if of <= MOST else f"no more than {MOST} are selected from"
     selected = 0
     for number, claim in enumerate(asked):
         if number >= MOST:

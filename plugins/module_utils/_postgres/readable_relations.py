@@ -96,7 +96,7 @@ class Relations:
         elif oid in self._views:
             found = self._of_view(oid, outermost=True)
         else:
-            found = [one for one in map(self._explained, self._hindrances[oid]) if one]
+            found = [one for hindrance in self._hindrances[oid] for one in self._explained(hindrance)]
         found.sort(key=lambda hindrance: hindrance.effect)
         return Claim(schema, suspect["name"], tuple(found)) if found else None
 
@@ -105,9 +105,8 @@ class Relations:
         query, plain = self._queries[oid], self._views[oid]["plain"]
         found: list[Hindrance] = []
         for hindrance in self._hindrances.get(oid, ()):
-            explained = self._explained(hindrance)
             use = MAYBE if hindrance["counting"] else query.reads(hindrance["relation"], outermost)
-            found += _used([explained] if explained else [], use, plain)
+            found += _used(self._explained(hindrance), use, plain)
         for function in self._functions.get(oid, ()):
             found += _used([self._called(function)], query.calls(function["function"], outermost), plain)
         for inner in self._views[oid]["reads"] or ():
@@ -116,51 +115,46 @@ class Relations:
             found += _used(self._inside[inner], query.reads(inner, outermost), plain)
         return list(dict.fromkeys(found))
 
-    def _explained(self, hindrance: Mapping[str, Any]) -> Hindrance | None:
-        """One row of the query as what it does, and a sentence."""
+    def _explained(self, hindrance: Mapping[str, Any]) -> list[Hindrance]:
+        """One row of the query as what it does, and a sentence of each."""
         relation, reader = hindrance["name"], hindrance["reader"]
         view = self._views[hindrance["view"]]["name"] if hindrance["view"] else None
         reading = f"{view} reads {relation} with the rights of {reader}, " if view else ""
+        found = []
         if hindrance["lacking"]:
             cause = "security_invoker" if hindrance["own"] else "view_owner"
-            return Hindrance(ERROR, cause, f"{reading}who lacks SELECT on it")
+            found.append(Hindrance(ERROR, cause, f"{reading}who lacks SELECT on it"))
         if hindrance["unpopulated"]:
             why = f"{view} reads {relation}, which was never refreshed" if view else "it was never refreshed"
-            return Hindrance(ERROR, "not_populated", why)
+            found.append(Hindrance(ERROR, "not_populated", why))
         if hindrance["policies"] is not None:
-            found = self._policed(hindrance, reading)
-            if found:
-                return found
+            found += self._policed(hindrance["policies"], reader, reading)
         for far in hindrance["far"] or ():
             if not far["mapped"]:
                 effect = ERROR if far["itself"] or not view else UNKNOWN
-                of = reading or f"{reader} "
-                why = f"{of}{'who ' if view else ''}has no user mapping for the server of {far['table']}"
-                return Hindrance(effect, "user_mapping", why)
-        if hindrance["far"]:
-            return Hindrance(
-                UNKNOWN, "foreign_table", f"another server answers for {hindrance['far'][0]['table']}"
-            )
+                of = f"{reading}who" if view else reader
+                why = f"{of} has no user mapping for the server of {far['table']}"
+                found.append(Hindrance(effect, "user_mapping", why))
+            found.append(Hindrance(UNKNOWN, "foreign_table", f"another server answers for {far['table']}"))
         if hindrance["counting"]:
             why = f"{view} may count {relation} on, and {self._role} lacks USAGE on it"
-            return Hindrance(UNKNOWN, "function", why)
-        return None
+            found.append(Hindrance(UNKNOWN, "function", why))
+        return found
 
-    def _policed(self, hindrance: Mapping[str, Any], reading: str) -> Hindrance | None:
-        reader = hindrance["reader"]
+    def _policed(self, policies: Sequence[Mapping[str, Any]], reader: str, reading: str) -> list[Hindrance]:
         if not self._filters:
             why = "row_security is off for its logins, and Postgres refuses what a policy would filter"
-            return Hindrance(ERROR, "row_security", f"{reading}and {why}" if reading else why, early=True)
-        left, why = row_level_security.judge(hindrance["policies"])
-        nested = any(policy["nested"] for policy in hindrance["policies"])
-        if left == row_level_security.EVERY:
-            return None
+            return [Hindrance(ERROR, "row_security", f"{reading}and {why}" if reading else why, early=True)]
+        left, why = row_level_security.judge(policies)
         told = f"{reading}and {why}" if reading else f"row-level security is on, and {why}"
         if left == row_level_security.NO_ROW:
-            return Hindrance(NO_ROW, "row_security", f"{told} to {reader}")
+            return [Hindrance(NO_ROW, "row_security", f"{told} to {reader}")]
         if left == row_level_security.ERROR:
-            return Hindrance(ERROR, "policy", f"{told}, on which {reader} lacks SELECT")
-        return Hindrance(UNKNOWN, "policy", f"{told} for {reader}", early=nested)
+            return [Hindrance(ERROR, "policy", f"{told}, on which {reader} lacks SELECT")]
+        if left == row_level_security.UNKNOWN:
+            nested = any(policy["nested"] for policy in policies)
+            return [Hindrance(UNKNOWN, "policy", f"{told} for {reader}", early=nested)]
+        return []
 
     def _called(self, function: Mapping[str, Any]) -> Hindrance:
         call = f"{self._views[function['view']]['name']} calls {function['name']}"
