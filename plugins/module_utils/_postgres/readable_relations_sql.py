@@ -12,6 +12,8 @@ from .row_level_security import POLICIES
 #: A relation's or a function's name, as people are told.
 NAME = "(SELECT nspname FROM pg_namespace WHERE oid = {0}.relnamespace) || '.' || {0}.relname"
 
+THEIR_POLICIES = POLICIES.format(reader="judged.reader", relation="relation", caller="role.oid")
+
 HINDRANCES = f"""
 -- The relations that a view's query names, and their columns (0: of the relation as such).
 named AS MATERIALIZED (
@@ -92,7 +94,7 @@ hindrance AS MATERIALIZED (
     SELECT judged.view::bigint, relation::bigint, pg_get_userbyid(judged.reader) AS reader, judged.name,
            judged.reader = role.oid AS own, lacking AND mentioned AS lacking, NOT mentioned AS counting,
            unpopulated, far,
-           CASE WHEN policed THEN {POLICIES.format(reader="judged.reader", relation="relation")} END AS policies
+           CASE WHEN policed THEN {THEIR_POLICIES} END AS policies
     FROM role, judged LEFT JOIN view ON view.oid = judged.view LEFT JOIN pg_rewrite AS r ON r.oid = rule,
          LATERAL (
              SELECT judged.view IS NULL OR strpos(ev_action::text, ':relid ' || relation || ' ') > 0

@@ -16,7 +16,8 @@ from typing import Any
 #: The policies for SELECT that apply to {reader} on {relation}, as JSON. ``using`` is true or false where the
 #: condition is that constant, else NULL; a policy without a condition counts for nothing. ``closed`` is a relation
 #: that the condition reads and the reader must not. ``nested``: the condition reads what has conditions too,
-#: which Postgres refuses where they go round in a circle.
+#: which Postgres refuses where they go round in a circle. ``calls`` is a function that {caller} must not call, and
+#: that Postgres calls while it plans the query, since it is IMMUTABLE.
 POLICIES = """(
     SELECT coalesce(json_agg(json_build_object(
         'name', polname, 'permissive', polpermissive,
@@ -33,7 +34,12 @@ POLICIES = """(
         'nested', strpos(polqual::text, ':relid ' || polrelid || ' ') > 0 OR EXISTS (
             SELECT FROM pg_depend AS d JOIN pg_class AS c ON c.oid = refobjid
             WHERE classid = 'pg_policy'::regclass AND objid = p.oid AND refclassid = 'pg_class'::regclass
-              AND refobjid <> polrelid AND (relrowsecurity OR relkind = 'v'))
+              AND refobjid <> polrelid AND (relrowsecurity OR relkind = 'v')),
+        'calls', (
+            SELECT min(n.nspname || '.' || f.proname)
+            FROM pg_depend AS d JOIN pg_proc AS f ON f.oid = refobjid JOIN pg_namespace AS n ON n.oid = pronamespace
+            WHERE classid = 'pg_policy'::regclass AND objid = p.oid AND refclassid = 'pg_proc'::regclass
+              AND provolatile = 'i' AND NOT has_function_privilege({caller}, f.oid, 'EXECUTE'))
         ) ORDER BY polname), '[]')
     FROM pg_policy AS p WHERE polrelid = {relation} AND polcmd IN ('*', 'r') AND polqual IS NOT NULL
       AND EXISTS (SELECT FROM unnest(polroles) AS target
@@ -63,4 +69,7 @@ def judge(policies: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
     nested = next((policy for policy in policies if policy["nested"]), None)
     if nested:
         return UNKNOWN, f"the policy {nested['name']} reads what has policies of its own"
+    calling = next((policy for policy in policies if policy["calls"]), None)
+    if calling:
+        return UNKNOWN, f"the policy {calling['name']} calls {calling['calls']} without the right to"
     return EVERY, ""

@@ -26,6 +26,7 @@ def policy(using: bool | None, permissive: bool = True, **more: Any) -> dict[str
         "using": using,
         "closed": None,
         "nested": False,
+        "calls": None,
         **more,
     }
 
@@ -41,6 +42,7 @@ def policy(using: bool | None, permissive: bool = True, **more: Any) -> dict[str
         ([policy(True), policy(None)], EVERY, ""),
         ([policy(True), policy(None, nested=True)], UNKNOWN, "reads what has policies of its own"),
         ([policy(True), policy(None, closed="public.t")], EVERY, ""),
+        ([policy(True), policy(None, calls="public.f")], UNKNOWN, "calls public.f without the right to"),
         ([policy(None), policy(None, closed="public.t")], ERROR, "its policy permissive_None reads public.t"),
         ([policy(True), policy(True, permissive=False)], EVERY, ""),
         ([policy(True), policy(False, permissive=False)], NO_ROW, "restrictive_False hides every row"),
