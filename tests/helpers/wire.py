@@ -60,8 +60,10 @@ class Silent(_Listener):
 class Refusing(_Listener):
     """Asks for a password, if `asks`, and refuses it with a SQLSTATE and a text."""
 
-    def __init__(self, sqlstate: str, text: str, asks: bool = True) -> None:
-        super().__init__()
+    def __init__(
+        self, sqlstate: str, text: str, asks: bool = True, address: str = "127.0.0.1", port: int = 0
+    ) -> None:
+        super().__init__(address, port)
         self._error = f"SFATAL\0VFATAL\0C{sqlstate}\0M{text}\0\0".encode()
         self._asks = asks
         #: the passwords that it was given

@@ -23,6 +23,7 @@ from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.a
 from tests.helpers import harness
 from tests.helpers.admins import AsAdmin
 from tests.helpers.postgres_modules import Watch, perform, unwritten
+from tests.helpers.wire import Refusing
 from tests.sandbox.postgres import PostgresServer
 
 Login = dict[str, Any]
@@ -611,6 +612,29 @@ def test_what_the_login_proves(
     assert bool(warned) is refused
     assert found["upload_tried"]["state"] == ("not_tried" if refused else "succeeded")
     assert insisted["failed"] is refused
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "words", "kind"),
+    [
+        ("28P01", "Passwort-Authentifizierung für Benutzer fehlgeschlagen", "role"),
+        ("28000", "kein pg_hba.conf-Eintrag", "login"),
+        ("53300", "zu viele Verbindungen für Rolle", "login"),
+    ],
+)
+def test_a_server_that_speaks_another_language(
+    server: PostgresServer, arguments: Login, sqlstate: str, words: str, kind: str
+) -> None:
+    """A wrong password is a finding in any, and what cannot be understood is no proof."""
+    try:
+        german = Refusing(sqlstate, words, address="127.0.0.2", port=server.port)
+    except OSError:
+        pytest.skip("this system has one loopback address")
+    with german:
+        found = perform(DEFINITION, {**arguments, "verify_host": "127.0.0.2", "ssl_mode": "disable"})
+    assert (found["login"]["state"], list(findings(found))) == ("refused", [kind])
+    told = "its password is not the one given" if kind == "role" else f"{words}): {UNPROVED}"
+    assert told in findings(found)[kind]
 
 
 def test_a_socket_for_the_rights_and_tcp_for_the_password(
