@@ -27,6 +27,12 @@ extends_documentation_fragment:
   - omni_analytics.connect.omni
   - omni_analytics.connect.attributes
   - omni_analytics.connect.attributes.omni
+attributes:
+  idempotent:
+    support: partial
+    details:
+      - With O(update_password=always), every run sends the password, unless a record proves that Omni was given
+        this one last. Omni does not tell which one it has.
 options:
   name:
     description:
@@ -365,6 +371,22 @@ error:
       connections of one name, or for each option in C(differences) what it C(is) and what is C(wanted).
   returned: failure
   type: dict
+  contains:
+    kind:
+      description:
+        - What kind of trouble it was.
+        - C(invalid_input) are options that contradict each other, or that no server could accept; nothing was sent.
+        - C(missing_library) is a Python library that does not import where the module runs.
+        - C(unreachable) is no usable connection to the other side, be it for address, TLS, login or silence.
+        - C(refused) is a server, or Omni, that said no.
+        - C(prerequisite) is something that another task makes, and that is not there.
+        - C(conflict) is something that cannot be made what is wanted, so that a person has to choose.
+        - C(not_converged) is something that is still missing although all was accepted.
+        - C(moved) is something that kept changing at the same time; run again.
+        - C(abandoned) is a task that nobody waits for any more; nothing more was written.
+        - C(bug) is a defect of this collection.
+      type: str
+      sample: refused
 """
 
 from ..module_utils._module_door import run

@@ -204,6 +204,22 @@ error:
   description: Facts of what went wrong, such as its C(kind), and the C(lines) that it is about.
   returned: failure
   type: dict
+  contains:
+    kind:
+      description:
+        - What kind of trouble it was.
+        - C(invalid_input) are options that contradict each other, or that no server could accept; nothing was sent.
+        - C(missing_library) is a Python library that does not import where the module runs.
+        - C(unreachable) is no usable connection to the other side, be it for address, TLS, login or silence.
+        - C(refused) is a server, or Omni, that said no.
+        - C(prerequisite) is something that another task makes, and that is not there.
+        - C(conflict) is something that cannot be made what is wanted, so that a person has to choose.
+        - C(not_converged) is something that is still missing although all was accepted.
+        - C(moved) is something that kept changing at the same time; run again.
+        - C(abandoned) is a task that nobody waits for any more; nothing more was written.
+        - C(bug) is a defect of this collection.
+      type: str
+      sample: refused
 """
 
 from ..module_utils._module_door import run

@@ -19,6 +19,11 @@ extends_documentation_fragment:
   - omni_analytics.connect.omni
   - omni_analytics.connect.attributes
   - omni_analytics.connect.attributes.omni
+attributes:
+  idempotent:
+    support: partial
+    details:
+      - With O(refresh=always), every run refreshes, and reports a change.
 options:
   connection:
     description:
@@ -147,6 +152,22 @@ error:
       C(job_status) of a refresh that failed or took too long.
   returned: failure
   type: dict
+  contains:
+    kind:
+      description:
+        - What kind of trouble it was.
+        - C(invalid_input) are options that contradict each other, or that no server could accept; nothing was sent.
+        - C(missing_library) is a Python library that does not import where the module runs.
+        - C(unreachable) is no usable connection to the other side, be it for address, TLS, login or silence.
+        - C(refused) is a server, or Omni, that said no.
+        - C(prerequisite) is something that another task makes, and that is not there.
+        - C(conflict) is something that cannot be made what is wanted, so that a person has to choose.
+        - C(not_converged) is something that is still missing although all was accepted.
+        - C(moved) is something that kept changing at the same time; run again.
+        - C(abandoned) is a task that nobody waits for any more; nothing more was written.
+        - C(bug) is a defect of this collection.
+      type: str
+      sample: refused
 """
 
 from ..module_utils._module_door import run

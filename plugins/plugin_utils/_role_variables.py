@@ -28,6 +28,7 @@ _LOGIN = {
     "ca_cert": "omni_postgres_ca_cert",
     "ssl_cert": "omni_postgres_ssl_cert",
     "ssl_key": "omni_postgres_ssl_key",
+    "ssl_key_password": "omni_postgres_ssl_key_password",
     "session_role": "omni_postgres_session_role",
     "connect_params": "omni_postgres_connect_params",
     "connect_timeout": "omni_postgres_connect_timeout",
@@ -94,13 +95,14 @@ ROLE_VARIABLES: Mapping[str, Mapping[str, str]] = {
     },
     "omni_pg_access_info": {
         **_LOGIN,
-        "login_host": "omni_postgres_verify_host",
+        "verify_host": "omni_postgres_verify_host",
         "role": "omni_postgres_role",
         "password": "omni_postgres_password",
         "schemas": "omni_postgres_schemas",
         "exclude_schemas": "omni_postgres_exclude_schemas",
         "upload_schema": "omni_postgres_upload_schema",
         "try_upload": "omni_postgres_verify_try_upload",
+        "prove": "omni_postgres_verify_prove",
         "system_timezone": "omni_postgres_system_timezone",
     },
     "omni_connection": {
@@ -149,6 +151,7 @@ ROLE_VARIABLES: Mapping[str, Mapping[str, str]] = {
         "attribute": "omni_postgres_environment_attribute",
         "default_values": "omni_postgres_environment_default_values",
         "environments": "omni_postgres_environments",
+        "record_path": "omni_postgres_record_path",
     },
 }
 #: Options that a task of the role makes of a variable itself; they are here for messages alone.
@@ -161,7 +164,6 @@ INSTEAD = {
     "omni_postgres_connection_name": "inventory_hostname",
     "omni_postgres_host": "omni_postgres_login_host",
     "omni_postgres_port": "omni_postgres_login_port",
-    "omni_postgres_verify_host": "omni_postgres_login_host",
 }
 #: Variables that are for the tasks of the role, or that it sets.
 OTHERS = {

@@ -5,8 +5,15 @@
 
 from __future__ import annotations
 
+import inspect
 import re
+from importlib import import_module
 from pathlib import Path
+
+import pytest
+import yaml
+
+from ansible_collections.omni_analytics.connect.plugins.module_utils import _errors
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "quirks.md").read_text()
@@ -35,3 +42,20 @@ def test_every_test_that_the_page_on_postgres_names_is_there() -> None:
             assert f"def test_{name}" in text, (group[0], name)
             found += 1
     assert found > 40
+
+
+MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_kind_of_error_is_documented(module: str) -> None:
+    """All but those that nobody sees: the family's root, and a task that is skipped."""
+    kinds = {
+        one.kind
+        for _, one in inspect.getmembers(_errors, inspect.isclass)
+        if issubclass(one, _errors.ConnectError)
+    }
+    kinds = kinds - {"error", "skipped"} | {"bug"}
+    documented = import_module(f"ansible_collections.omni_analytics.connect.plugins.modules.{module}").RETURN
+    text = " ".join(yaml.safe_load(documented)["error"]["contains"]["kind"]["description"])
+    assert set(re.findall(r"C\((\w+)\) (?:is|are) ", text)) == kinds
