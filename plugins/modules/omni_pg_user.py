@@ -207,13 +207,17 @@ statements:
   description:
     - The SQL that was sent, or in check mode would be; secrets are masked.
     - With O(state=absent), a comment behind each says in which database.
-  returned: success
+    - A failed task lists those that went through.
+  returned: always
   type: list
   elements: str
   sample: ['CREATE ROLE "omni" LOGIN PASSWORD ''********''']
 error:
   description:
-    - Facts of what went wrong, such as its C(kind) and the server's C(sqlstate).
+    - Facts of what went wrong. What was already done is in C(changed) and RV(statements) of the failure.
+    - C(kind) is V(invalid_input), V(missing_library), V(unreachable) (no answer, or a login that was refused),
+      V(refused) (by the server, with its C(sqlstate)), V(prerequisite), V(conflict), V(moved) (others kept changing
+      the role), V(not_converged), V(abandoned) (ansible-playbook is gone), or V(bug).
     - C(databases) are the other databases that stop a drop, C(owned) is what the role owns, and C(passed_on)
       what it gave to others (C(count), C(list), C(truncated)).
   returned: failure

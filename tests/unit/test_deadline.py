@@ -18,6 +18,16 @@ def test_what_is_returned_or_raised_in_time_gets_through() -> None:
         call_within(60, lambda: 1 // 0)
 
 
+def test_there_may_be_more_time_once_it_is_over() -> None:
+    answered = threading.Event()
+
+    def more() -> float:
+        answered.set()
+        return 60
+
+    assert call_within(0.01, answered.wait, more=more) is True
+
+
 def test_what_comes_too_late_is_discarded() -> None:
     answered, discarded, closed = threading.Event(), threading.Event(), []
 

@@ -48,7 +48,7 @@ class PostgresResource(Resource):
         :param lock_timeout: how many seconds to wait for a lock, where that is not what the options say.
         """
         change = None
-        session.before_write = self.before_write
+        session.before_write, session.progress = self.before_write, self.progress
         try:
             with session.transaction(writing=True, lock_timeout=lock_timeout):
                 for change in changes:

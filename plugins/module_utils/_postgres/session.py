@@ -21,8 +21,9 @@ from .statement import Statement, set_role
 
 #: The key of the advisory lock that runs of this collection hold while they change a database.
 LOCK = 0x6F6D6E69
-#: How long one run waits for others to end their changes, in seconds.
+#: How long one run waits for others to end their changes, and when it says that it waits, in seconds.
 LOCK_PATIENCE = 300
+LOCK_SILENCE = 5
 #: A lock that is named by one number: its upper half is the class.
 HOLDER = """
 SELECT pid FROM pg_locks
@@ -47,6 +48,8 @@ class Session:
         self._looks_for_clients = True
         #: asked right before each statement of a plan; see Resource
         self.before_write: Callable[[], None] = lambda: None
+        #: shows people a line while something takes long; see Resource
+        self.progress: Callable[[str], None] = lambda line: None
 
     @property
     def where(self) -> str:
@@ -98,7 +101,7 @@ class Session:
             self._roll_back()
 
     def _begin(self, writing: bool, lock_timeout: float | None) -> None:
-        give_up_at = time.monotonic() + LOCK_PATIENCE
+        begin, told = time.monotonic(), False
         while True:
             begun = self._send_beginning(writing, lock_timeout)
             if not writing:
@@ -108,9 +111,13 @@ class Session:
                 self._refuse_standby()
             if found["locked"]:
                 return
-            # Another run is at work. Nothing is held while waiting: no snapshot, no connection of a pooler.
-            if time.monotonic() > give_up_at:
+            waited = time.monotonic() - begin
+            if waited > LOCK_PATIENCE:
                 self._refuse_locked()
+            if waited > LOCK_SILENCE and not told:
+                told = True
+                self.progress(f"waiting for another run that changes {self.where}, up to {LOCK_PATIENCE} s")
+            # Nothing is held while waiting: no snapshot, no connection of a pooler.
             self._roll_back()
             time.sleep(random.uniform(0.05, 0.5))
             self.before_write()

@@ -55,7 +55,8 @@ class AbsentRole(PostgresResource):
     def __init__(self, params: Mapping[str, Any]) -> None:
         super().__init__(params)
         self.name = check_role(params["name"], "name")
-        self.heir = params["reassign_to"] and check_role(params["reassign_to"], "reassign_to")
+        heir = params["reassign_to"]
+        self.heir = None if heir is None else check_role(heir, "reassign_to")
         if self.heir == self.name:
             raise InvalidInput(
                 "Reading O(reassign_to)", f"{self.name} is the role to be dropped", "Name another one."

@@ -87,10 +87,14 @@ def another_run(server: PostgresServer, database: str, ends: threading.Event) ->
             ending.join()
 
 
-def test_a_run_waits_for_another_one(server: PostgresServer, params: Login) -> None:
-    """Longer than for anybody's lock, and without a transaction of its own meanwhile."""
+def test_a_run_waits_for_another_one(
+    server: PostgresServer, params: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Longer than for anybody's lock, without a transaction of its own meanwhile; and it says so, once."""
+    monkeypatch.setattr(sessions, "LOCK_SILENCE", 0)
     ends = threading.Event()
-    waits = []
+    waits: list[int] = []
+    lines: list[str] = []
     with Session({**params, "lock_timeout": 1, "statement_timeout": 1}) as session:
 
         def look() -> None:
@@ -98,10 +102,13 @@ def test_a_run_waits_for_another_one(server: PostgresServer, params: Login) -> N
             if len(waits) == 5:
                 ends.set()
 
-        session.before_write = look
+        session.before_write, session.progress = look, lines.append
         with another_run(server, params["login_db"], ends), session.transaction(writing=True):
             assert ends.is_set()
     assert set(waits) == {0}
+    assert [line.startswith("waiting for another run that changes database sales_") for line in lines] == [
+        True
+    ]
 
 
 def test_a_run_that_waited_too_long_says_for_whom(

@@ -290,6 +290,7 @@ def test_a_missing_right_is_explained(
         ({"settings": {"work_mem": "a\0b"}}, "Reading settings: it has a NUL"),
         ({"comment": "a\0b"}, "Reading comment: it has a NUL"),
         ({"memberships": ["omni"], "name": "omni"}, "Reading memberships: omni is the role itself"),
+        ({"state": "absent", "reassign_to": ""}, "Reading reassign_to: it is empty"),
         ({"memberships": [""]}, "Reading memberships: it is empty"),
         ({"settings": {"no_such": 1}}, 'SET "no_such" = \'1\': unrecognized configuration parameter "no_such"'),
         ({"settings": {"work_mem": "much"}}, 'invalid value for parameter "work_mem": "much"'),

@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -171,16 +172,21 @@ def test_whether_a_refused_login_was_for_the_password(
 
 
 @pytest.mark.parametrize("password", ["", "x", "a:b\\c", "ü" * 400, "two\nlines", "end\r", " # "])
+@pytest.mark.parametrize("memory", [True, False])
 def test_the_password_that_a_server_gets_is_the_one_given(
-    password: str, monkeypatch: pytest.MonkeyPatch
+    password: str, memory: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Whatever the environment says."""
+    """Whatever the environment says, and whether the system has files in memory or not."""
     monkeypatch.setenv("PGPASSWORD", "another")
+    if not memory:
+        monkeypatch.delattr(os, "memfd_create")
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with Refusing("28P01", GERMAN) as server:
         params = options(login_host="127.0.0.1", login_port=server.port, ssl_mode="disable")
         with pytest.raises(LoginRefused):
             connect(Login.of(params).as_user("omni", password))
         assert server.given == [password] * bool(password)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
