@@ -54,6 +54,7 @@ def holds(version: int) -> str:
     gave of its own goes over to the new owner with the object. What is of no database (a tablespace, a parameter, a
     membership) counts where it is asked for (``shared``).
     """
+    # MATERIALIZED: up to 13 it is an error to describe what another database has, and the planner moves conditions.
     acls = [*ACLS, *([PARAMETERS] if version >= 150000 else [])]
     lists = [
         f"SELECT '{(*kind, catalog)[0]}'::regclass AS classid, oid AS objid, 0 AS objsubid, {owner}::oid AS owner,"
@@ -73,17 +74,17 @@ acl AS (
     {" UNION ALL ".join(lists)}
     UNION ALL SELECT 'pg_class'::regclass, attrelid, attnum, relowner, attacl
     FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid),
-passed_on AS (
+passed_on AS MATERIALIZED (
     SELECT privilege_type || ' on ' || pg_describe_object(classid, objid, objsubid) || ' to '
            || CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(grantee) END AS what
     FROM dependency JOIN acl USING (classid, objid, objsubid), me, here, aclexplode(acl)
     WHERE deptype = 'a' AND grantor = me.oid AND grantee <> me.oid AND owner <> me.oid
       AND (dbid = here.oid OR %(shared)s AND dbid = 0 AND classid <> 'pg_database'::regclass OR objid = here.oid)
-    {members if version >= 160000 else ""})
-SELECT ARRAY(SELECT pg_describe_object(classid, objid, objsubid) COLLATE "C" AS what FROM dependency, here
-             WHERE deptype = 'o' AND dbid = here.oid
-               AND classid NOT IN ('pg_default_acl'::regclass, 'pg_user_mapping'::regclass)
-               AND pg_describe_object(classid, objid, objsubid) IS NOT NULL
-             ORDER BY what) AS owns,
+    {members if version >= 160000 else ""}),
+owned AS MATERIALIZED (
+    SELECT pg_describe_object(classid, objid, objsubid) COLLATE "C" AS what FROM dependency, here
+    WHERE deptype = 'o' AND dbid = here.oid
+      AND classid NOT IN ('pg_default_acl'::regclass, 'pg_user_mapping'::regclass))
+SELECT ARRAY(SELECT what FROM owned WHERE what IS NOT NULL ORDER BY what) AS owns,
        ARRAY(SELECT DISTINCT what COLLATE "C" FROM passed_on WHERE what IS NOT NULL ORDER BY 1) AS passed_on
 """
