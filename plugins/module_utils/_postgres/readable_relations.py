@@ -15,6 +15,8 @@ from .view_query import ALWAYS, MAYBE, NEVER, ViewQuery
 
 #: What a hindrance does to whoever selects, the worst first: an error, no row, or nobody knows.
 ERROR, NO_ROW, UNKNOWN = 0, 1, 2
+#: The causes that Postgres meets only when it scans the relation, not when it checks rights.
+SCANNED = ("not_populated", "user_mapping")
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,9 @@ class Relations:
             if inner not in self._inside:
                 self._inside[inner] = self._of_view(inner, outermost=False)
             found += _used(self._inside[inner], query.reads(inner, outermost), plain)
+        if not (outermost or plain):
+            # An aggregate that nobody asks for is one row without a look at what it counts.
+            found = [replace(one, effect=UNKNOWN) if one.cause in SCANNED else one for one in found]
         return list(dict.fromkeys(found))
 
     def _explained(self, hindrance: Mapping[str, Any]) -> list[Hindrance]:

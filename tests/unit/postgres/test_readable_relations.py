@@ -77,6 +77,11 @@ def both(claim: str, cause: str) -> list[tuple[str, str, str]]:
         ({"what": NO_POLICY}, both("unreadable", "row_security")),
         ({"what": NO_POLICY, "plain": False}, both("unknown", "row_security")),
         ({"what": REFUSED, "plain": False}, both("unreadable", "view_owner")),
+        # What is counted need not be looked at, where nobody asks for the count.
+        (
+            {"what": NEVER_REFRESHED, "plain": False},
+            [("view", "unreadable", "not_populated"), ("upper", "unknown", "not_populated")],
+        ),
         # What selects from the view may leave that column out.
         (
             {"what": REFUSED, "tree": IN_SUBQUERY},
