@@ -59,3 +59,15 @@ def test_every_kind_of_error_is_documented(module: str) -> None:
     documented = import_module(f"ansible_collections.omni_analytics.connect.plugins.modules.{module}").RETURN
     text = " ".join(yaml.safe_load(documented)["error"]["contains"]["kind"]["description"])
     assert set(re.findall(r"C\((\w+)\) (?:is|are) ", text)) == kinds
+
+
+def test_the_least_version_of_requests_is_the_same_everywhere() -> None:
+    said = {
+        path: re.search(pattern, (ROOT / path).read_text())
+        for path, pattern in {
+            "requirements.txt": r"(?m)^requests>=([\d.]+)$",
+            "README.md": r"`requests` ([\d.]+)\+",
+            "plugins/doc_fragments/omni.py": r"requests >= ([\d.]+)",
+        }.items()
+    }
+    assert {found and found[1] for found in said.values()} == {"2.25"}, said
