@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.helpers import harness
+from tests.sandbox.fake_omni import FakeOmni
 from tests.sandbox.postgres import PostgresServer
 
 ROLE = "omni_analytics.connect.omni_postgres"
@@ -110,9 +111,14 @@ def test_what_is_missing_is_named(
             "login_host=": "Reading omni_postgres_login_host: neither it nor omni_postgres_login_unix_socket is set",
             "database=": "missing required arguments: omni_postgres_database",
             "database=none": "missing required arguments: omni_postgres_database",
+            "database=empty": "Reading omni_postgres_database",
+            "role=empty": "Reading omni_postgres_role",
             "login_port=wrong": "argument 'omni_postgres_login_port' is of type",
         },
         "omni_connection": {
+            "host=empty": "Reading omni_postgres_host",
+            "database=none": "Reading omni_postgres_database",
+            "password=": "Set omni_postgres_password",
             "api_token=": "omni_postgres_api_token (or OMNI_API_TOKEN or OMNI_API_KEY in the environment)",
             "api_url=none": "missing required arguments: omni_postgres_api_url (or OMNI_BASE_URL in the environment)",
         },
@@ -164,6 +170,44 @@ def test_a_plays_module_defaults_reach_what_the_role_leaves_unset(
     defaults = {"module_defaults": {"group/omni_analytics.connect.postgres": group}}
     run = apply_role(role_vars, tags=["omni_user"], play_keywords=defaults)
     assert steps(run) == {"omni_user": "changed"}, run.text
+
+
+def test_omni_is_looked_at_first(role_vars: dict[str, Any], omni: FakeOmni) -> None:
+    """Wrong options, tokens and addresses end a host before its database is touched; a difference of an existing
+    connection does not, unless a new password could not be sent for it."""
+    hosts: dict[str, dict[str, Any]] = {
+        "good": {},
+        "token": {"omni_postgres_api_token": "wrong"},
+        "member": {"omni_postgres_api_token": omni.member_token},
+        "loopback": {"omni_postgres_host": "127.0.0.1"},
+        "schema": {"omni_postgres_default_schema": "nowhere"},
+        "twin": {},
+        "differs": {},
+        "differs_and_always": {"omni_postgres_update_password": "always"},
+    }
+    for name in ("twin", "twin", "differs", "differs_and_always"):
+        omni.add_connection(
+            name, database="other" if "differs" in name else role_vars["omni_postgres_database"]
+        )
+    play: dict[str, Any] = {"door": "in_process", "hosts": hosts, "vars": role_vars}
+    run = harness.play(
+        [], **play, play_keywords={"roles": [ROLE]}, tags=["omni_preflight", "omni_user"], check=True
+    )
+    passed = {
+        host
+        for host in hosts
+        if any(STEPS["omni_user"] in one.task for one in run.results if one.host == host)
+    }
+    assert passed == {"good", "differs"}, run.text
+    del role_vars["omni_postgres_api_token"]
+    ways: list[dict[str, Any]] = [
+        {"tags": ["omni_user"]},
+        {"extra_args": ["--skip-tags", "omni_connection,omni_model"]},
+    ]
+    for given in ways:
+        run = apply_role(role_vars, check=True, **given)
+        assert run.rc == 0, run.text
+        assert not {"omni_preflight", "omni_connection"} & steps(run).keys()
 
 
 def test_libpqs_environment_leads_nowhere_else(role_vars: dict[str, Any], door: harness.Door) -> None:
