@@ -52,7 +52,7 @@ def test_every_kind_of_error_is_documented(module: str) -> None:
     """All but those that nobody sees: the family's root, and a task that is skipped."""
     kinds = {
         one.kind
-        for _, one in inspect.getmembers(_errors, inspect.isclass)
+        for dummy, one in inspect.getmembers(_errors, inspect.isclass)
         if issubclass(one, _errors.ConnectError)
     }
     kinds = kinds - {"error", "skipped"} | {"bug"}

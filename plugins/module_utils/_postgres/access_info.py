@@ -144,7 +144,7 @@ class Access(Resource):
             return claims, Proof(mode, "it takes a login as the role", of=of)
         if mode == "row" and self.check_mode:
             return claims, Proof(mode, "check mode calls no functions", of=of)
-        return prove(session, mode, claims, [(schema, name) for schema, name in found["others"]], of)
+        return prove(session, mode, claims, [(each[0], each[1]) for each in found["others"]], of)
 
     def _try_upload(self, session: Session, login: LoginOutcome) -> tuple[str, str]:
         """Make a table as Omni would, and roll it back: succeeded, failed or not_tried, and why."""

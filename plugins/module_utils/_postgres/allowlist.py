@@ -229,7 +229,7 @@ class Allowlist(PostgresResource):
         self.before_write()
         self.server.reload()
         give_up = time.monotonic() + PATIENCE
-        while not self._loaded() > before:
+        while self._loaded() <= before:
             if time.monotonic() > give_up:
                 raise Unreachable(
                     doing,

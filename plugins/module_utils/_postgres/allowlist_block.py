@@ -229,7 +229,8 @@ def _rejected(against: Sequence[Decision], wanted: Wanted, rest: File, block: Bl
     """The error about rules of the file without the block, with the numbers that their lines have in the file."""
     said, numbers = [], []
     for decision in against:
-        assert decision.rule is not None
+        if decision.rule is None:
+            raise AssertionError(decision)
         number = decision.rule.number
         if block is not None and decision.rule.file == rest.path and number > block.begin:
             number += block.end - block.begin

@@ -37,7 +37,8 @@ def manager(data: bytes, cloudnativepg: bool) -> tuple[str, str] | None:
     if cloudnativepg or re.search(rb"(?m)^[^#\n]*\bmap=\"?cnpg_", data):
         return CLOUDNATIVEPG
     header = re.match(rb"(?:[ \t\r]*(?:#[^\n]*)?\n)*", data)
-    assert header is not None
+    if header is None:
+        raise AssertionError(data)
     for words, name, setting in HEADERS:
         if re.search(words, header[0]):
             return name, setting

@@ -142,9 +142,9 @@ def _without(net: Net, other: Net) -> Iterable[Net]:
             address, mask = address | other.address & bit, mask | bit
 
 
-def contains(net: Net, other: Net) -> bool:
-    """Whether all addresses of ``other`` are in ``net``."""
-    return not list(_without(other, net))
+def contains(outer: Net, inner: Net) -> bool:
+    """Whether all addresses of ``inner`` are in ``outer``."""
+    return not list(_without(inner, outer))
 
 
 def spelled(net: Net) -> str:

@@ -125,7 +125,7 @@ def test_what_is_missing_is_named(
     }[tags[0]]
     hosts: dict[str, dict[str, Any]] = {}
     for case in says:
-        name, _, how = case.partition("=")
+        name, _equals, how = case.partition("=")
         values = dict(role_vars)
         values.pop(f"omni_postgres_{name}")
         if how:

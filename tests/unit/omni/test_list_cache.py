@@ -9,6 +9,7 @@ import os
 import random
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -323,12 +324,12 @@ class Interleaved:
     def write(self) -> None:
         if self.there and self.lot.random() < 0.4:
             id = self.lot.choice([*self.there])
-            path, body, change = f"{PATH}/{id}", {}, lambda: self.there.pop(id, None)
+            path, body, change = f"{PATH}/{id}", {}, partial(self.there.pop, id, None)
         else:
             self.made += 1
             new = {"id": f"id {self.made}", "name": self.lot.choice(self.NAMES)}
             path, body = PATH, {"name": new["name"]}
-            change = lambda: self.there.setdefault(new["id"], new)  # noqa: E731
+            change = partial(self.there.setdefault, new["id"], new)
         outcome = self.lot.choice(["done", "done", "refused", "lost"])
         with suppress(Refused, TimeoutError), self.run().write_under_way(path, body):
             self.meanwhile()

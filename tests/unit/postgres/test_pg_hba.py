@@ -201,7 +201,7 @@ def test_every_address_of_a_net_is_decided_by_its_first_rule(seed: int) -> None:
     def mask() -> int:
         return 0xFFFFFF00 | dice.getrandbits(8)
 
-    nets = [Net(32, dice.getrandbits(8), mask()) for _ in range(6)]
+    nets = [Net(32, dice.getrandbits(8), mask()) for dummy in range(6)]
     text = b"".join(
         f"host all all {ipaddress.ip_address(n.address)} {ipaddress.ip_address(n.mask)} m{number}\n".encode()
         for number, n in enumerate(nets)
