@@ -13,7 +13,7 @@ from .. import _schema_patterns as _schemas
 from .._converge import Change, shortened
 from .._definition import Definition
 from .._errors import InvalidInput, Prerequisite, Refused
-from . import grants_apply
+from . import default_privileges, grants_apply
 from .driver import LIBRARY
 from .grants_plan import Planner, RightsChange
 from .grants_sql import PLACES, RELATIONS
@@ -51,7 +51,7 @@ class Grants(PostgresResource):
         self.absent = params["state"] == "absent"
         self.exclusive = params["exclusive"] and not self.absent
         self.effective = params["mode"] == "effective"
-        self.later = [] if wanted == ["none"] else ["r", "S"] if params["sequences"] else ["r"]
+        self.later = default_privileges.wanted(wanted, params["sequences"])
         self.creators = None if wanted in (["auto"], ["none"]) else wanted
         self.planner = Planner(self.role, self.absent)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._converge import Change
+from . import default_privileges
 from .grants_state import CREATOR, GRANTOR, NO_USAGE, PASSED_ON, Right
 from .statement import Names, Statement, chunks
 
@@ -62,14 +63,14 @@ class Planner:
 
     def statement(self, verb: str, rights: Sequence[Right]) -> Statement:
         first, role = rights[0], (self.role,)
+        if first.later:
+            schemas = [right.name[0] for right in rights if right.name]
+            return default_privileges.statement(
+                verb, first.words, first.kind, first.owner, schemas, self.role
+            )
         names = Names(right.name for right in rights)
         to = "TO" if verb == "GRANT" else "FROM"
         what = f"{verb} {first.words} ON {first.kind}"
-        if first.later:
-            creator = "ALTER DEFAULT PRIVILEGES FOR ROLE {}"
-            if first.name:
-                return Statement(f"{creator} IN SCHEMA {{}} {what} {to} {{}}", ((first.owner,), names, role))
-            return Statement(f"{creator} {what} {to} {{}}", ((first.owner,), role))
         if not first.whole:
             text = f"{verb} {first.words} ({{}}) ON {first.kind} {{}} {to} {{}}"
             return Statement(text, (_columns(first.columns), names, role), as_role=first.as_role)

@@ -10,9 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-#: What default privileges are for, by its letter in the catalog.
-LATER = {"r": "TABLES", "S": "SEQUENCES", "n": "SCHEMAS"}
-_LATER_KINDS = frozenset(LATER.values())
+from .default_privileges import KINDS as DEFAULT_PRIVILEGES
 
 #: What keeps a login from granting or revoking. NO_OPTION: it is neither the owner nor holds the grant option.
 #: NO_USAGE: it may not use the schema, and so not name the relation. GRANTOR: another role granted it. PASSED_ON:
@@ -68,7 +66,7 @@ class Right:
 
     @property
     def later(self) -> bool:
-        return self.kind in _LATER_KINDS
+        return self.kind in DEFAULT_PRIVILEGES.values()
 
     @property
     def words(self) -> str:
@@ -187,7 +185,7 @@ def later(rows: Sequence[Sequence[Any]]) -> list[Right]:
     """Default privileges, lacking or too much."""
     return [
         Right(
-            LATER.get(kind, kind),
+            DEFAULT_PRIVILEGES.get(kind, kind),
             (schema,) if schema is not None else (),
             privilege,
             oid,

@@ -14,7 +14,7 @@ from .. import _schema_patterns as _schemas
 from .._converge import Change, shortened
 from .._definition import Definition
 from .._errors import Conflict, InvalidInput, Prerequisite, Refused
-from . import grants_apply
+from . import default_privileges, grants_apply
 from .driver import LIBRARY
 from .grants_plan import Planner, RightsChange
 from .grants_state import Right
@@ -241,9 +241,8 @@ class UploadSchema(PostgresResource):
                 "; or leave O(readers) out",
             )
         if not reader.later:
-            statement = Statement(
-                "ALTER DEFAULT PRIVILEGES FOR ROLE {} IN SCHEMA {} GRANT SELECT ON TABLES TO {}",
-                ((self.role,), (self.name,), (reader.name,)),
+            statement = default_privileges.statement(
+                "GRANT", "SELECT", "TABLES", self.role, [self.name], reader.name
             )
             line = f"SELECT on later uploads in schema {self.name}{whom}"
             changes.append(_granting(statement, self._effects(state, reader.name, "LATER"), line))
