@@ -6,9 +6,23 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable
 from typing import Any
+
+
+def start_thread(target: Callable[[], None]) -> None:
+    """Run ``target`` in a daemon thread that takes no signals.
+
+    Python handles signals in its main thread. One that the kernel gave to another thread would not wake it: Ctrl-C
+    would have to wait for whatever the main thread waits for.
+    """
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        threading.Thread(target=target, daemon=True).start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def call_within(
@@ -43,7 +57,7 @@ def call_within(
         if late and discard is not None and "value" in returned:
             discard(returned["value"])
 
-    threading.Thread(target=run, daemon=True).start()
+    start_thread(run)
     if not ended.wait(seconds):
         ended.wait(more())
     with lock:

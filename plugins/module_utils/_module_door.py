@@ -28,9 +28,8 @@ def run(definition: Definition) -> None:
     _end_when_abandoned()
     result, secrets = definition.perform(module.params, module.check_mode)
     module.no_log_values.update(secrets)
-    if (
-        "ANSIBLE_ASYNC_DIR" in os.environ
-    ):  # the result goes past the action plugin, which renders it otherwise
+    # What an async job returns goes past the action plugin, which renders it otherwise.
+    if "ANSIBLE_ASYNC_DIR" in os.environ:
         result = render(result, definition.options)
     for warning in result.pop("warnings", ()):
         module.warn(warning)

@@ -13,7 +13,6 @@ import json
 import multiprocessing
 import os
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -28,6 +27,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action.normal import ActionModule as ShippedModule
 from ansible.utils.display import Display
 
+from ..module_utils._deadline import start_thread
 from ..module_utils._definition import Definition
 from ..module_utils._errors import Abandoned
 from ..module_utils._option_marks import render
@@ -74,7 +74,7 @@ class InProcess(ShippedModule):
             if controllers_python:
                 task_vars = self._with_interpreter(task_vars, sys.executable)
             try:
-                threading.Thread(target=_end_with_ansible, daemon=True).start()
+                start_thread(_end_with_ansible)
                 return super().run(tmp, task_vars)
             finally:
                 self._note_shipped()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 
 import pytest
@@ -16,6 +17,13 @@ def test_what_is_returned_or_raised_in_time_gets_through() -> None:
     assert call_within(60, lambda: 5) == 5
     with pytest.raises(ZeroDivisionError):
         call_within(60, lambda: 1 // 0)
+
+
+def test_signals_are_left_to_the_main_thread() -> None:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    blocked = call_within(60, lambda: signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+    assert blocked >= {signal.SIGINT, signal.SIGTERM, signal.SIGALRM}
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
 
 
 def test_there_may_be_more_time_once_it_is_over() -> None:

@@ -105,7 +105,7 @@ CASES: list[tuple[str, Login, str, tuple[str, ...]]] = [
     ),
     (UPLOAD, {"readers": ["public"]}, INVALID, ("Reading readers: Postgres keeps the role name public",)),
     (UPLOAD, {"readers": ["omni"]}, INVALID, ("omni owns what it uploads", "Take it out")),
-    (UPLOAD, {"readers": ["no such"]}, PREREQUISITE, ("Reading readers: there is no role no such",)),
+    (UPLOAD, {"readers": ["no such"]}, PREREQUISITE, ("there is no role omni, no such",)),
     (UPLOAD, {"name": ""}, INVALID, ("Reading name: it is empty", "Give one")),
     (UPLOAD, {"owner": "pg_monitor"}, INVALID, ("Reading owner: Postgres keeps the role name pg_monitor",)),
     *(
