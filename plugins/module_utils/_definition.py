@@ -85,9 +85,9 @@ class Definition:
             resource.run_dir = run_dir
             resource.check_mode = check_mode
             with resource:
-                return converge(resource, check_mode), secrets
+                return _in_one_line(converge(resource, check_mode)), secrets
         except ConnectError as error:
-            return error.result(), secrets | error.secrets
+            return _in_one_line(error.result()), secrets | error.secrets
         except Exception as error:  # a bug of ours must fail one task, not the run
             return {
                 "failed": True,
@@ -95,3 +95,8 @@ class Definition:
                 "exception": traceback.format_exc(),
                 "error": {"kind": "bug"},
             }, secrets
+
+
+def _in_one_line(result: dict[str, Any]) -> dict[str, Any]:
+    """``result`` with a message of one line: a name that Postgres takes may hold the end of one."""
+    return {**result, "msg": result["msg"].replace("\n", "\\n")} if "msg" in result else result

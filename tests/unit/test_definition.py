@@ -65,6 +65,11 @@ def test_an_error_of_ours_is_a_failed_task(where: str) -> None:
     assert Probe.closed is (where == "read")
 
 
+def test_a_message_is_one_line_whatever_names_are_in_it() -> None:
+    result, dummy = perform("read", Conflict("Reading database a\nb"))
+    assert result["msg"] == r"Reading database a\nb"
+
+
 @pytest.mark.parametrize("where", ["build", "enter", "read"])
 def test_a_bug_is_a_failed_task_with_its_traceback(where: str) -> None:
     result, dummy = perform(where, KeyError("lost"))

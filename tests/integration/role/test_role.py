@@ -279,6 +279,8 @@ def test_the_database_steps_become_who_they_shall(role_vars: dict[str, Any], tmp
         "ansible_python_interpreter": sys.executable,
         "omni_postgres_become": True,
         "omni_postgres_become_user": "root",
+        # The inventory's own, which is for other roles.
+        "ansible_become_user": "nobody",
     }
     run = apply_role(role_vars, env=ALWAYS_BECOME)
     assert run.rc == 0, run.text
@@ -290,4 +292,6 @@ def test_the_database_steps_become_who_they_shall(role_vars: dict[str, Any], tmp
         "omni_analytics.connect.verify", door="in_process", hosts={"one": role_vars}, env=ALWAYS_BECOME
     )
     assert run.rc == 0, run.text
-    assert len(log.read_text().splitlines()) == len(IN_DATABASE) + 1
+    became = log.read_text().splitlines()
+    assert len(became) == len(IN_DATABASE) + 1
+    assert "-u root " in became[-1]
