@@ -55,6 +55,11 @@ class InvalidInput(ConnectError):
     kind = "invalid_input"
 
 
+def out_of_range(option: str, value: int, todo: str) -> InvalidInput:
+    """The error about a number that an option cannot have."""
+    return InvalidInput(f"Reading O({option})", f"{value} is out of range", todo)
+
+
 class MissingLibrary(ConnectError):
     """A Python library that the module needs does not import where it runs."""
 

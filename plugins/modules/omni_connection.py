@@ -8,6 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: omni_connection
 short_description: The connection to a Postgres database in Omni
+version_added: 0.1.0
 description:
   - Keeps one connection in Omni as wanted. It is the fourth step of Omni's guide to Postgres, and has the fields of
     its form.

@@ -8,6 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: omni_connection_environment
 short_description: Which connection serves which value of a user attribute in Omni
+version_added: 0.1.0
 description:
   - Keeps the environments of a base connection. Omni sends the queries of a user to the environment that has the value
     of the user's attribute, and to the base connection where none has it.

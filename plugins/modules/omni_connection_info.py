@@ -8,6 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: omni_connection_info
 short_description: What connections there are in Omni
+version_added: 0.1.0
 description:
   - Reads connections from Omni, to databases of every kind; all of them, those of one name, or one by its id.
   - Finding none is no failure of the task.

@@ -8,6 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: omni_pg_access_info
 short_description: What the Omni role can and cannot do in a Postgres database
+version_added: 0.1.0
 description:
   - Logs in as the Omni role, and reads from the catalog which relations of the modelled schemas it can read, which
     not and why, whether it may upload, what it could write, and whether tables made later will be readable.

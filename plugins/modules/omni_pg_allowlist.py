@@ -8,6 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: omni_pg_allowlist
 short_description: Omni's addresses in a Postgres server's pg_hba.conf
+version_added: 0.1.0
 description:
   - Keeps the rules of C(pg_hba.conf) that let O(role) into O(login_db) from O(addresses), and has the server load
     them. It is the third step of Omni's guide to Postgres, for servers whose file you may write; a managed service

@@ -8,6 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: omni_pg_grants
 short_description: What the Omni role may read in a Postgres database, now and later
+version_added: 0.1.0
 description:
   - Gives a role what Omni needs to read a database. CONNECT on the database, USAGE on the schemas, SELECT on their
     tables, partitioned tables, views, materialized views, foreign tables and sequences, and default privileges, so

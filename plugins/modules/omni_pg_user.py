@@ -8,6 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: omni_pg_user
 short_description: The Postgres role that Omni logs in as
+version_added: 0.1.0
 description:
   - Keeps one login role, its password and its attributes as wanted, or the role gone. It is the first step of
     Omni's guide to Postgres.

@@ -8,6 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: omni_refresh_schedule
 short_description: When Omni refreshes the schema of a connection
+version_added: 0.1.0
 description:
   - Keeps the schedules by which Omni refreshes the schema model of a connection.
   - A schedule is known by its cron expression and its timezone. Blanks and letter case in the expression do not count.

@@ -8,6 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: omni_schema_model
 short_description: The schema model of a connection in Omni
+version_added: 0.1.0
 description:
   - Makes the schema model of a connection where there is none, and has Omni refresh it. That is what Omni's own pages
     do when a person adds a connection, and what its API leaves out.

@@ -8,6 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: omni_upload_schema
 short_description: The Postgres schema for Omni's table uploads
+version_added: 0.1.0
 description:
   - Keeps a schema of its own for the tables that people upload in Omni, with USAGE and CREATE for the Omni role. It
     is the second step of Omni's guide to Postgres.

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._definition import from_environment
-from .._errors import InvalidInput
+from .._errors import InvalidInput, out_of_range
 
 OPTIONS: dict[str, Any] = {
     "api_url": {"type": "str", "required": True, "fallback": from_environment("OMNI_BASE_URL")},
@@ -52,7 +52,7 @@ def check(params: Mapping[str, Any]) -> None:
         )
     for option in ("timeout", "total_timeout", "requests_per_minute"):
         if not 1 <= params[option] <= 2_000_000:
-            raise InvalidInput(f"Reading O({option})", f"{params[option]} is out of range", "Give 1 or more.")
+            raise out_of_range(option, params[option], "Give 1 or more.")
     ca_path = params["ca_path"]
     if params["validate_certs"] and ca_path and not os.path.exists(ca_path):
         raise InvalidInput("Reading O(ca_path)", f"there is no {ca_path} where the module runs")

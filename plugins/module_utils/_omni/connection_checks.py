@@ -17,7 +17,7 @@ try:
 except ImportError:  # Python 3.8
     ZoneInfo = None  # type: ignore[assignment, misc]
 
-from .._errors import InvalidInput
+from .._errors import InvalidInput, out_of_range
 from .._schema_patterns import SchemaPatterns, modelled
 
 LOCAL_NAME = re.compile(r"(.*\.)?localhost6?(\.localdomain6?)?\.?", re.IGNORECASE)
@@ -72,9 +72,7 @@ def within(least: int, most: int) -> Callable[[int, str], None]:
 
     def check(value: int, option: str) -> None:
         if not least <= value <= most:
-            raise InvalidInput(
-                f"Reading {marked(option)}", f"{value} is out of range", f"Give it from {least} to {most}."
-            )
+            raise out_of_range(option, value, f"Give it from {least} to {most}.")
 
     return check
 

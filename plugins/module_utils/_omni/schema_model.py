@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 
 from .._converge import Change
 from .._definition import Definition
-from .._errors import ConnectError, InvalidInput, NotConverged, Refused, Unreachable
+from .._errors import ConnectError, InvalidInput, NotConverged, Refused, Unreachable, out_of_range
 from .client import LIBRARY, Request
 from .connection_part import NEW, RULES, TARGET, ConnectionPart
 from .find_connection import LAGS
@@ -228,11 +228,7 @@ def check(params: Mapping[str, Any]) -> None:
     :raises InvalidInput: saying which option, and why.
     """
     if not 1 <= params["wait_timeout"] <= 2_000_000:
-        raise InvalidInput(
-            "Reading O(wait_timeout)",
-            f"{params['wait_timeout']} is out of range",
-            "Choose from 1 to 2000000.",
-        )
+        raise out_of_range("wait_timeout", params["wait_timeout"], "Choose from 1 to 2000000.")
     for option in ("schemas", "tables"):
         names = params.get(option) or ()
         if names and params.get("hard_refresh"):

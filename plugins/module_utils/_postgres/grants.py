@@ -26,7 +26,7 @@ from .grants_state import (
     too_much_in_relations,
 )
 from .login_options import OPTIONS
-from .names import check_name, check_role
+from .names import check_name, check_role, no_role
 from .resource import PostgresResource
 
 
@@ -172,11 +172,10 @@ class Grants(PostgresResource):
                 schemas=list(state.absent_schemas),
             )
         if roles:
-            raise Prerequisite(
+            raise no_role(
                 doing,
-                f"there is no role {', '.join(roles)}",
+                roles,
                 "Create it with omni_pg_user first, or correct O(role) or O(default_privileges_for).",
-                roles=roles,
             )
 
     def apply(self, changes: Sequence[Change]) -> Iterator[Change]:

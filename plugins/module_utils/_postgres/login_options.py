@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .._errors import InvalidInput
+from .._errors import InvalidInput, out_of_range
 from .driver import extensions, psycopg2
 from .names import check_name, check_text
 
@@ -94,7 +94,7 @@ def check(params: Mapping[str, Any]) -> None:
     _check_connect_params(params["connect_params"])
     for option, (least, most, todo) in RANGES.items():
         if not least <= params[option] <= most:
-            raise InvalidInput(f"Reading O({option})", f"{params[option]} is out of range", todo)
+            raise out_of_range(option, params[option], todo)
 
 
 def _check_database(name: str) -> None:

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
-from .._errors import InvalidInput
+from collections.abc import Sequence
+
+from .._errors import InvalidInput, Prerequisite
 
 #: The longest identifier that Postgres keeps, in bytes; anything longer it cuts without an error.
 NAME_BYTES = 63
@@ -54,3 +56,8 @@ def check_role(name: str, option: str) -> str:
             f"Reading O({option})", f"Postgres keeps the role name {name} for itself", "Choose another one."
         )
     return name
+
+
+def no_role(doing: str, roles: Sequence[str], todo: str) -> Prerequisite:
+    """The error about roles that are not there (yet)."""
+    return Prerequisite(doing, f"there is no role {', '.join(roles)}", todo, roles=list(roles))

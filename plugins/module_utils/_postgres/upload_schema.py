@@ -13,14 +13,14 @@ from typing import Any
 from .. import _schema_patterns as _schemas
 from .._converge import Change, shortened
 from .._definition import Definition
-from .._errors import Conflict, InvalidInput, Prerequisite, Refused
+from .._errors import Conflict, InvalidInput, Refused
 from . import default_privileges, grants_apply
 from .driver import LIBRARY
 from .grants_plan import Planner, RightsChange
 from .grants_state import Right
 from .login_options import OPTIONS
 from .login_rights import membership
-from .names import check_name, check_role
+from .names import check_name, check_role, no_role
 from .resource import PostgresResource
 from .statement import Statement
 from .upload_schema_sql import SCHEMA
@@ -264,11 +264,10 @@ class UploadSchema(PostgresResource):
         roles += [] if state.owner_exists or self.owner is None else [self.owner]
         roles += [reader.name for reader in state.readers if not reader.exists]
         if roles:
-            raise Prerequisite(
+            raise no_role(
                 f"Granting on schema {self.name} in {self.session.where}",
-                f"there is no role {', '.join(dict.fromkeys(roles))}",
+                list(dict.fromkeys(roles)),
                 "Create it with omni_pg_user first, or correct O(role), O(owner) or O(readers).",
-                roles=list(dict.fromkeys(roles)),
             )
 
     def apply(self, changes: Sequence[Change]) -> Iterator[Change]:

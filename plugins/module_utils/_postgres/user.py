@@ -12,13 +12,13 @@ from typing import Any
 
 from .._converge import MASK, Change
 from .._definition import Definition
-from .._errors import InvalidInput, Prerequisite, Refused
+from .._errors import InvalidInput, Refused, out_of_range
 from . import role_settings as settings
 from . import scram
 from .driver import LIBRARY
 from .login_options import OPTIONS
 from .login_rights import lacking, membership
-from .names import check_name, check_role, check_text
+from .names import check_name, check_role, check_text, no_role
 from .password_proof import prove_password
 from .resource import PostgresResource
 from .session import Session
@@ -44,11 +44,7 @@ class User(PostgresResource):
         self.plaintext = params["password_encryption"] == "plaintext"
         limit = params["connection_limit"]
         if limit is not None and not -1 <= limit < 2**31:
-            raise InvalidInput(
-                "Reading O(connection_limit)",
-                f"{limit} is out of range",
-                "Choose -1 for no limit, 0 or more.",
-            )
+            raise out_of_range("connection_limit", limit, "Choose -1 for no limit, 0 or more.")
         # No words such as now or tomorrow: they mean something else at each run.
         until = check_text(
             "infinity" if params["valid_until"] is None else params["valid_until"], "valid_until"
@@ -208,11 +204,10 @@ class User(PostgresResource):
 
     def require(self, state: State, changes: Sequence[Change]) -> None:
         if state.unknown:
-            raise Prerequisite(
+            raise no_role(
                 f"Making role {self.name} a member",
-                f"there is no role {', '.join(state.unknown)}",
+                state.unknown,
                 "Correct O(memberships), or create it first.",
-                roles=list(state.unknown),
             )
 
     def apply(self, changes: Sequence[Change]) -> Iterator[Change]:

@@ -12,9 +12,9 @@ from itertools import groupby
 from typing import Any
 
 from .._converge import Change, shortened
-from .._errors import Conflict, InvalidInput, Moved, Prerequisite, Refused
+from .._errors import Conflict, InvalidInput, Moved, Refused
 from .login_rights import lacking
-from .names import check_role
+from .names import check_role, no_role
 from .resource import PostgresResource
 from .session import Session
 from .statement import Statement
@@ -144,12 +144,9 @@ class AbsentRole(PostgresResource):
             )
 
     def require(self, state: State, changes: Sequence[Change]) -> None:
-        if any(found.owns for found in state.traces) and not state.heir_exists:
-            raise Prerequisite(
-                f"Dropping role {self.name}",
-                f"there is no role {self.heir}",
-                "Correct O(reassign_to), or create it first.",
-                role=self.heir,
+        if self.heir and any(found.owns for found in state.traces) and not state.heir_exists:
+            raise no_role(
+                f"Dropping role {self.name}", [self.heir], "Correct O(reassign_to), or create it first."
             )
 
     def _listed(self, names: Sequence[str]) -> str:
