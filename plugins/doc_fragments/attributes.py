@@ -42,7 +42,7 @@ attributes:
     description: This action does not modify state.
 """
 
-    POSTGRES = r"""
+    ACTION_GROUP_POSTGRES = r"""
 options: {}
 attributes:
   action_group:
@@ -52,7 +52,7 @@ attributes:
       - omni_analytics.connect.postgres
 """
 
-    OMNI = r"""
+    ACTION_GROUP_OMNI = r"""
 options: {}
 attributes:
   action_group:

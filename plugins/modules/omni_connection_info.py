@@ -17,7 +17,7 @@ author:
 extends_documentation_fragment:
   - omni_analytics.connect.omni
   - omni_analytics.connect.attributes.info
-  - omni_analytics.connect.attributes.omni
+  - omni_analytics.connect.attributes.action_group_omni
 options:
   name:
     description:

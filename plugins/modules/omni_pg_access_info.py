@@ -24,7 +24,7 @@ author:
 extends_documentation_fragment:
   - omni_analytics.connect.postgres
   - omni_analytics.connect.attributes.info
-  - omni_analytics.connect.attributes.postgres
+  - omni_analytics.connect.attributes.action_group_postgres
 options:
   role:
     description: The role to look at.

@@ -29,7 +29,7 @@ author:
 extends_documentation_fragment:
   - omni_analytics.connect.postgres
   - omni_analytics.connect.attributes
-  - omni_analytics.connect.attributes.postgres
+  - omni_analytics.connect.attributes.action_group_postgres
 options:
   addresses:
     description:
@@ -196,8 +196,10 @@ backup_file:
   type: str
   sample: /etc/postgresql/17/main/pg_hba.conf.4711.2026-11-24@12:30:00~
 statements:
-  description: The SQL that was sent once the file was right, or in check mode would be.
-  returned: success
+  description:
+    - The SQL that was sent once the file was right, or in check mode would be.
+    - A failed task lists what was sent before it failed.
+  returned: success and failure
   type: list
   elements: str
   sample: [SELECT pg_reload_conf()]

@@ -27,7 +27,7 @@ author:
 extends_documentation_fragment:
   - omni_analytics.connect.postgres
   - omni_analytics.connect.attributes
-  - omni_analytics.connect.attributes.postgres
+  - omni_analytics.connect.attributes.action_group_postgres
 options:
   role:
     description: The role that gets the privileges. See M(omni_analytics.connect.omni_pg_user).

@@ -17,7 +17,7 @@ author:
 extends_documentation_fragment:
   - omni_analytics.connect.omni
   - omni_analytics.connect.attributes
-  - omni_analytics.connect.attributes.omni
+  - omni_analytics.connect.attributes.action_group_omni
 options:
   connection:
     description:
@@ -135,8 +135,9 @@ schedules:
 requests:
   description:
     - The requests that were sent to change something, or in check mode would be, by method and path.
+    - A failed task lists what was sent before it failed.
     - The diff shows them in full.
-  returned: success
+  returned: success and failure
   type: list
   elements: str
   sample: [POST /api/v1/connections/3f2b8c1e-9d4a-4c55-8a3e-0f5f3c1f7b21/schedules]

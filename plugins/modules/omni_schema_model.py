@@ -19,7 +19,7 @@ author:
 extends_documentation_fragment:
   - omni_analytics.connect.omni
   - omni_analytics.connect.attributes
-  - omni_analytics.connect.attributes.omni
+  - omni_analytics.connect.attributes.action_group_omni
 attributes:
   idempotent:
     support: partial
@@ -138,8 +138,9 @@ schemas:
 requests:
   description:
     - The requests that were sent to change something, or in check mode would be, by method and path.
+    - A failed task lists what was sent before it failed.
     - The diff shows them in full.
-  returned: success
+  returned: success and failure
   type: list
   elements: str
   sample: [POST /api/v1/models]

@@ -19,7 +19,7 @@ author:
 extends_documentation_fragment:
   - omni_analytics.connect.postgres
   - omni_analytics.connect.attributes
-  - omni_analytics.connect.attributes.postgres
+  - omni_analytics.connect.attributes.action_group_postgres
 options:
   name:
     description: Name of the schema.

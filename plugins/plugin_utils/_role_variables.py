@@ -200,6 +200,8 @@ def arguments(module: str, task_vars: Mapping[str, Any], template: Callable[[Any
     given = {option: value for option, value in values.items() if value is not None}
     if "connection_id" in given:
         given.pop("connection", None)  # the modules take one of the two
+    if "base_connection" in given:  # takes a name or an id
+        given["base_connection"] = value("omni_postgres_connection_id") or given["base_connection"]
     if "upload_schema" not in given:
         given.pop("try_upload", None)
     return given

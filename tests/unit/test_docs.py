@@ -1,12 +1,15 @@
 # Copyright: (c) 2026, omni_analytics.connect contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""docs/quirks.md names tests that there are."""
+"""The pages name tests that there are, and each module documents what it shares with others."""
 
 from __future__ import annotations
 
 import inspect
+import json
 import re
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -71,3 +74,19 @@ def test_the_least_version_of_requests_is_the_same_everywhere() -> None:
         }.items()
     }
     assert {found and found[1] for found in said.values()} == {"2.25"}, said
+
+
+def test_each_module_documents_its_action_group_and_no_note_twice() -> None:
+    names = [f"omni_analytics.connect.{module}" for module in MODULES]
+    listed = subprocess.run(
+        [str(Path(sys.executable).with_name("ansible-doc")), "--json", *names],
+        env={"ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".build" / "collections"), "HOME": str(ROOT / ".build")},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    documented = {name: entry["doc"] for name, entry in json.loads(listed.stdout).items()}
+    assert sorted(documented) == names
+    for name, doc in documented.items():
+        assert doc["attributes"].keys() >= {"check_mode", "diff_mode", "idempotent", "action_group"}, name
+        assert len(doc["notes"]) == len(set(doc["notes"])), name

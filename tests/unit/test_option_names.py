@@ -15,6 +15,7 @@ from ansible_collections.omni_analytics.connect.plugins.module_utils._definition
 from ansible_collections.omni_analytics.connect.plugins.module_utils._option_marks import render
 from ansible_collections.omni_analytics.connect.plugins.plugin_utils._role_variables import (
     ROLE_VARIABLES,
+    arguments,
     callers_names,
 )
 
@@ -92,3 +93,10 @@ def test_the_table_names_options(module: str) -> None:
         f"ansible_collections.omni_analytics.connect.plugins.modules.{module}"
     ).DEFINITION
     assert callers_names(module).keys() <= definition.options.keys()
+
+
+def test_the_connection_of_the_environments_goes_by_its_id_where_there_is_one() -> None:
+    named = {"omni_postgres_connection_name": "sales"}
+    for given, base in ((named, "sales"), ({**named, "omni_postgres_connection_id": "an id"}, "an id")):
+        found = arguments("omni_connection_environment", given, lambda value: value)
+        assert found["base_connection"] == base
