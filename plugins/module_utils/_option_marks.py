@@ -6,7 +6,8 @@
 
 Below the doors, an option in a message is marked as in Ansible's documentation: ``O(login_db)``, or
 ``O(state=absent)`` with a value. A door puts the caller's name in its place: ``login_db`` and ``state: absent``
-in a task, ``omni_postgres_database`` in the role.
+in a task, ``omni_postgres_database`` in the role. An option of another module, which the caller may have no
+name for, goes by its own.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-_MARK = re.compile(r"\bO\((\w+)(?:=([^()]*))?\)")
+_MARK = re.compile(r"\bO\(([a-z][a-z0-9_]*)(?:=([^()]*))?\)")
 #: Where ansible-core names options in what it says of arguments that do not fit. The groups are the names.
 _VALIDATION = tuple(
     map(
@@ -42,15 +43,13 @@ def render(
 ) -> dict[str, Any]:
     """The task's ``result`` with the caller's names in all that is said to people.
 
-    :param options: the module's argument spec. A mark of anything else is left as it is.
+    :param options: the module's argument spec.
     :param names: what the caller calls an option, where that is not its own name.
     """
     names = names or {}
 
     def in_text(text: str) -> str:
         def named(found: re.Match[str]) -> str:
-            if found[1] not in options:
-                return found[0]
             name = names.get(found[1], found[1])
             return name if found[2] is None else f"{name}: {found[2]}"
 

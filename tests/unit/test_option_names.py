@@ -38,11 +38,11 @@ NAMES = {"login_db": "omni_postgres_database", "state": "omni_postgres_state"}
         ("Set O(state=absent).", "Set state: absent.", "Set omni_postgres_state: absent."),
         ("O(port), O(login_db)", "port, login_db", "port, omni_postgres_database"),
         (
-            "Check O(nothing) and login_db.",
-            "Check O(nothing) and login_db.",
-            "Check O(nothing) and login_db.",
+            "Check O(nothing), O(refresh=never) and login_db.",
+            "Check nothing, refresh: never and login_db.",
+            "Check nothing, refresh: never and login_db.",
         ),
-        ("FOO(login_db), O(), O(state=a(b))", *["FOO(login_db), O(), O(state=a(b))"] * 2),
+        *[(kept, kept, kept) for kept in ("FOO(login_db), O(), O(state=a(b))", "O(N), O(2 n), O(n*m), O(é)")],
     ],
 )
 def test_a_marked_option_has_the_callers_name(said: str, in_task: str, in_role: str) -> None:
