@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Dict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Callable, Dict, List
 
 from .._errors import Conflict, InvalidInput, Refused, Unreachable
 from .client import Client
@@ -20,7 +20,7 @@ CONNECTIONS = "/api/v1/connections"
 LAGS = (0.5, 1.0, 2.0)
 
 #: Asks Omni for the live connections of a name.
-Look = Callable[[], Sequence[Dict[str, Any]]]
+Look = Callable[[], List[Dict[str, Any]]]
 
 
 def check_id(value: str | None) -> str | None:

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Dict, List
 
 from .._errors import ConnectError, Refused
 from .run_files import RunFiles, State
@@ -32,7 +32,7 @@ PATH = re.compile(r"/api/v1/(connections|models)(?:/([^/?]+))?")
 #: The fields by which an object may be asked for.
 NAMES = ("id", "name", "connectionId")
 
-Objects = list[dict[str, Any]]
+Objects = List[Dict[str, Any]]
 
 
 class ListCache:
@@ -103,8 +103,11 @@ class ListCache:
     def _end_write(self, kind: str, names: Sequence[str]) -> None:
         with self._files.opened(kind) as (state, save):
             state["version"] = state.get("version", 0) + 1
-            for name in names:
-                state["under_way"][name] -= 1
+            under_way = state.setdefault("under_way", {})
+            for (
+                name
+            ) in names:  # one that began may have been noted elsewhere: in this task's memory, or its file
+                under_way[name] = max(0, under_way.get(name, 0) - 1)
                 state.setdefault("written", {})[name] = state["version"]
             save()
 

@@ -5,7 +5,8 @@
 """Small JSON files that the tasks of one run share, for one instance of Omni and one API key.
 
 They are in the run's own temporary folder. No secret is in them, and their names are made of a hash of the
-instance's address and the key. A task that has no such folder keeps the same in its memory, for itself.
+instance's address and the key. A task that has no such folder, or one whose files cannot be locked, keeps the
+same in its memory, for itself.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
+from typing import Any, Dict
 
 from .time_budget import TimeBudget
 
@@ -28,7 +29,7 @@ PATIENCE = 5.0
 #: The pauses between two looks whether a lock is free, in seconds: the first, and the longest.
 FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.1
 
-State = dict[str, Any]
+State = Dict[str, Any]
 
 
 class RunFiles:
@@ -57,22 +58,13 @@ class RunFiles:
             return
         deadline = time.monotonic() + PATIENCE
         with self._file(name) as file:
-            if not _locked(file, lambda pause: _pause(pause, deadline)):
+            if not self._locked(file, lambda pause: _pause(pause, deadline)):
                 yield self._memory.setdefault(name, {}), lambda: None
                 return
-            with os.fdopen(os.dup(file), "r+") as text:
-                try:
-                    state = json.load(text)
-                except ValueError:  # it is new, or who wrote it was killed
-                    state = {}
-
-                def save() -> None:
-                    text.seek(0)
-                    text.truncate()
-                    json.dump(state, text)
-                    text.flush()
-
-                yield state, save
+            state, path = {}, f"{self._prefix}_{name}.json"
+            with suppress(FileNotFoundError, ValueError), open(path, encoding="utf-8") as text:
+                state = json.load(text)
+            yield state, lambda: _save(state, path)
 
     @contextmanager
     def exclusively(self, name: str, budget: TimeBudget) -> Iterator[None]:
@@ -91,7 +83,7 @@ class RunFiles:
             return True
 
         with self._file(digest(name)) as file:
-            if not _locked(file, waits):
+            if not self._locked(file, waits) and self.shared:
                 raise TimeoutError
             yield
 
@@ -115,8 +107,8 @@ class RunFiles:
             return True
 
         with self._file(f"{name}_asking") as file:
-            if not _locked(file, waits):
-                yield False
+            if not self._locked(file, waits):
+                yield not self.shared
                 return
             self._asking.append(file)
             try:
@@ -143,22 +135,36 @@ class RunFiles:
         finally:
             os.close(file)  # and with it goes the lock
 
+    def _locked(self, file: int, waits: Callable[[float], bool]) -> bool:
+        """Lock ``file``, and say whether that succeeded. flock has no timeout, so it is tried now and then.
+        Where the file system has no locks (some of NFS have none), nothing is shared from now on.
 
-def _locked(file: int, waits: Callable[[float], bool]) -> bool:
-    """Lock ``file``, and say whether that succeeded. flock has no timeout, so it is tried now and then.
+        :param waits: waits for so many seconds, or returns False where that would be too long.
+        """
+        longest = FIRST_PAUSE
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+            except BlockingIOError:
+                pass
+            except OSError:
+                self._prefix = None
+                return False
+            if not waits(random.uniform(longest / 2, longest)):
+                return False
+            longest = min(2 * longest, LONGEST_PAUSE)
 
-    :param waits: waits for so many seconds, or returns False where that would be too long.
-    """
-    longest = FIRST_PAUSE
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
-            pass
-        if not waits(random.uniform(longest / 2, longest)):
-            return False
-        longest = min(2 * longest, LONGEST_PAUSE)
+
+def _save(state: State, path: str) -> None:
+    """Write the file, whole or not at all: who writes it may be killed."""
+    with open(f"{path}~", "w", encoding="utf-8", opener=_private) as text:
+        json.dump(state, text)
+    os.replace(f"{path}~", path)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _pause(seconds: float, deadline: float) -> bool:

@@ -195,6 +195,19 @@ def test_a_write_whose_answer_was_lost_may_still_happen(run):
     assert omni.known(run(), "c") == ["c"]
 
 
+@pytest.mark.parametrize("outcome", [None, Refused("Patching", "400")])
+def test_a_write_ends_even_where_nobody_knows_any_more_that_it_began(run, tmp_path, outcome):
+    omni = Omni("a")
+    omni.known(run(), "a")
+    with suppress(Refused), run().write_under_way(f"{PATH}/id of a", {}):
+        for file in tmp_path.iterdir():
+            file.write_text("")
+        if outcome:
+            raise outcome
+    assert omni.known(run(), "a") == omni.known(run(), "a") == ["a"]
+    assert omni.asked == ["all", "all"]
+
+
 def test_a_write_that_omni_refused_is_over(run):
     omni = Omni("a")
     omni.known(run(), "a")

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import stat
@@ -49,10 +50,40 @@ def test_a_file_that_was_not_finished_is_as_if_there_were_none(files, tmp_path):
     with files().opened("a") as (state, save):
         state["x"] = 1
         save()
-    (file,) = tmp_path.iterdir()
-    file.write_text(file.read_text()[:3])
+    for file in tmp_path.iterdir():
+        file.write_text(file.read_text()[:3])
     with files().opened("a") as (state, _save):
         assert state == {}
+
+
+def test_who_is_cut_off_while_he_writes_leaves_what_was_there(files):
+    with files().opened("a") as (state, save):
+        state["x"] = 1
+        save()
+    with files().opened("a") as (state, save):
+        state["y"] = object()
+        with pytest.raises(TypeError):
+            save()
+    with files().opened("a") as (state, _save):
+        assert state == {"x": 1}
+
+
+def test_where_no_file_can_be_locked_nothing_is_shared_and_nobody_stopped(files, monkeypatch):
+    def no_locks(_file: int, _how: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(run_files.fcntl, "flock", no_locks)
+    by_opening, by_waiting, by_asking = files(), files(), files()
+    for _time in range(2):
+        with by_opening.opened("a") as (state, save):
+            state["count"] = state.get("count", 0) + 1
+            save()
+        with by_waiting.exclusively("connection sales", TimeBudget(0, 0)):
+            pass
+        with by_asking.asking("list", TimeBudget(0, 0)) as mine, by_asking.request_under_way():
+            assert mine
+    assert state == {"count": 2}
+    assert not any(one.shared for one in (by_opening, by_waiting, by_asking))
 
 
 def test_who_was_stopped_with_a_file_in_hand_stops_nobody_else(files, monkeypatch):
@@ -155,7 +186,7 @@ def test_files_are_private_and_their_names_tell_no_key(files, tmp_path):
         state["taken"] = [1]
         save()
     found = list(tmp_path.iterdir())
-    assert len(found) == 3
+    assert len(found) == 4
     for file in found:
         assert stat.S_IMODE(os.stat(file).st_mode) == 0o600
         assert "secret" not in file.name
