@@ -200,7 +200,10 @@ def _rule(fields: list[tuple[Token, ...]], path: str, number: int, top: int) -> 
         net, masked = _net(address[0].text, words[0] if words else b"")
         name = b"" if net else address[0].text
         words = words[1:] if masked else words
-    return Rule(path, number, top, kind, databases, roles, net, name, words[0] if words else b"")
+    method = words[0] if words else b""
+    if kind == b"local" and method == b"ident":
+        method = b"peer"  # as the server takes it
+    return Rule(path, number, top, kind, databases, roles, net, name, method)
 
 
 def _net(address: bytes, mask: bytes) -> tuple[Net | None, bool]:

@@ -142,11 +142,6 @@ def _without(net: Net, other: Net) -> Iterable[Net]:
             address, mask = address | other.address & bit, mask | bit
 
 
-def contains(outer: Net, inner: Net) -> bool:
-    """Whether all addresses of ``inner`` are in ``outer``."""
-    return not list(_without(inner, outer))
-
-
 def spelled(net: Net) -> str:
     """The net as people write it: with the length of its mask, or with the mask where that has holes."""
     import ipaddress

@@ -19,7 +19,6 @@ from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.p
 )
 from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.pg_hba_judgement import (
     Attempt,
-    contains,
     decide,
     spelled,
 )
@@ -101,6 +100,8 @@ def test_lines(text: bytes, version: int, found: list[tuple[int, int, int]]) -> 
     ("text", "found"),
     [
         (b"local all all peer", (b"local", [b"all"], [b"all"], "", b"peer")),
+        (b"local all all ident", (b"local", [b"all"], [b"all"], "", b"peer")),
+        (b"host all all all ident", (b"host", [b"all"], [b"all"], "", b"ident")),
         (b"host all all all md5", (b"host", [b"all"], [b"all"], "", b"md5")),
         (b"host a b 10.1.2.3/8 md5", (b"host", [b"a"], [b"b"], "10.0.0.0/8", b"md5")),
         (b"host a b 10.0.0.0 255.0.255.0 md5", (b"host", [b"a"], [b"b"], "10.0.0.0/255.0.255.0", b"md5")),
@@ -201,6 +202,9 @@ def test_every_address_of_a_net_is_decided_by_its_first_rule(seed: int) -> None:
     def mask() -> int:
         return 0xFFFFFF00 | dice.getrandbits(8)
 
+    def has(net: Net, address: int) -> bool:
+        return not (net.address ^ address) & net.mask
+
     nets = [Net(32, dice.getrandbits(8), mask()) for dummy in range(6)]
     text = b"".join(
         f"host all all {ipaddress.ip_address(n.address)} {ipaddress.ip_address(n.mask)} m{number}\n".encode()
@@ -209,10 +213,9 @@ def test_every_address_of_a_net_is_decided_by_its_first_rule(seed: int) -> None:
     attempt = Attempt(b"omni", b"sales", frozenset(), True, V16)
     whole = Net(32, dice.getrandbits(8), 0xFFFFFF00 | dice.getrandbits(3) << 5)
     found = decide(rules(text, "/f", V16, FILES), whole, attempt)
-    for last in range(256):
-        one = Net(32, last, 0xFFFFFFFF)
-        if not contains(whole, one):
+    for address in range(256):
+        if not has(whole, address):
             continue
-        first = next((number for number, n in enumerate(nets) if contains(n, one)), None)
-        deciding = [d.rule and int(d.rule.method[1:]) for d in found if any(contains(n, one) for n in d.nets)]
+        first = next((number for number, n in enumerate(nets) if has(n, address)), None)
+        deciding = [d.rule and int(d.rule.method[1:]) for d in found if any(has(n, address) for n in d.nets)]
         assert deciding == [first]
