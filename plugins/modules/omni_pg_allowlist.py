@@ -21,7 +21,8 @@ description:
     by hand, keeps that place.
   - The server is asked before it loads anything. The file is replaced in one step; what C(pg_hba_file_rules) then
     says is compared with what it said before; and where the server finds an error, or other rules than were meant,
-    the file gets its old bytes back. Only then is the configuration loaded, and a new session proves that it was.
+    the file gets its old bytes back. What somebody else saves at the same time stays, and is read anew. Only then is
+    the configuration loaded, and a new session proves that it was.
   - It runs on the database's host, as a user who may write to the folder of the file. It changes only a file whose
     bytes are those that the server itself reads.
 author:
@@ -197,12 +198,13 @@ backup_file:
   sample: /etc/postgresql/17/main/pg_hba.conf.4711.2026-11-24@12:30:00~
 statements:
   description:
-    - The SQL that was sent once the file was right, or in check mode would be.
+    - The SQL that was sent once the file was right, or in check mode would be. A file that was replaced is a comment
+      before it.
     - A failed task lists what was sent before it failed.
   returned: success and failure
   type: list
   elements: str
-  sample: [SELECT pg_reload_conf()]
+  sample: ['-- Replace pg_hba.conf', SELECT pg_reload_conf()]
 error:
   description: Facts of what went wrong, such as its C(kind), and the C(lines) that it is about.
   returned: failure

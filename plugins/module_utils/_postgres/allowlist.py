@@ -14,7 +14,7 @@ from typing import Any
 
 from .._converge import Change, shortened
 from .._definition import Definition
-from .._errors import Conflict, InvalidInput, Unreachable
+from .._errors import Conflict, InvalidInput, Moved, Unreachable
 from . import allowlist_file, allowlist_managers, allowlist_report
 from .allowlist_addresses import networks
 from .allowlist_block import File, Wanted, place
@@ -130,7 +130,10 @@ class Allowlist(PostgresResource):
                 "there is no other rule in it, and Postgres loads no file without one",
                 "Add the rules that shall stay first.",
             )
-        return [Change(data, self._shown(state.file), self._shown(after), frozenset([("file", data)]))]
+        return [
+            Change(data, self._shown(state.file), self._shown(after), frozenset([("file", data)])),
+            Change(None, effects=frozenset([("loaded", data)])),
+        ]
 
     def _file(self, state: State, data: bytes) -> File:
         return File(data, state.file.path, state.file.version, state.file.files)
@@ -172,20 +175,30 @@ class Allowlist(PostgresResource):
             for change in self.plan(state):
                 if change.payload is not None:
                     self._replace(state, change.payload)
-                self._load()
-                yield change
+                    yield change
+                else:
+                    before = self._reload()
+                    yield change
+                    self._wait(before)
 
     def _replace(self, state: State, data: bytes) -> None:
-        """Replace the file, ask the server what it makes of it, and take back what it does not like."""
+        """Replace the file, ask the server what it makes of it, and take back what it does not like.
+
+        :raises Moved: somebody else changed the file before or after, and theirs stays.
+        """
         self.before_write()
         if self.params["backup"]:
             self.backup_file = allowlist_file.back_up(state.path, state.file.data)
         modified = os.stat(state.path).st_mtime_ns
-        allowlist_file.replace(state.path, data)
+        allowlist_file.replace(state.path, state.file.data, data)
         try:
             self._judge(state, self._file(state, data))
-        except BaseException:  # also where the task is ended: nobody looked at the file yet
-            allowlist_file.replace(state.path, state.file.data, modified)
+        except BaseException as error:  # also where the task is ended: nobody looked at the file yet
+            try:
+                allowlist_file.replace(state.path, data, state.file.data, modified)
+            except Moved:
+                if isinstance(error, Conflict):  # it was about their file
+                    raise
             raise
 
     def _judge(self, state: State, wanted: File) -> None:
@@ -221,13 +234,17 @@ class Allowlist(PostgresResource):
         ours = [row for row in facts.rows if row.file in ("", facts.path) and row.number in lines]
         return ours, [row for row in facts.rows if row not in ours]
 
-    def _load(self) -> None:
-        """Have the server load the file, and prove that it did: a new session has a later time of loading, and
-        the file is still one that it takes."""
-        doing = f"Having {self.session.where} load its pg_hba.conf"
+    def _reload(self) -> float:
+        """Have the server load the file; return when it had done so before."""
         before = self._loaded()  # of a new session, too: an old one may not have heard of the last time yet
         self.before_write()
         self.server.reload()
+        return before
+
+    def _wait(self, before: float) -> None:
+        """Prove that the server loaded the file: a new session has a later time of loading than ``before``, and
+        the file is still one that it takes."""
+        doing = f"Having {self.session.where} load its pg_hba.conf"
         give_up = time.monotonic() + PATIENCE
         while self._loaded() <= before:
             if time.monotonic() > give_up:
@@ -249,6 +266,8 @@ class Allowlist(PostgresResource):
             return Server(session).loaded()
 
     def show(self, change: Change) -> str:
+        if change.payload is not None:
+            return "-- Replace pg_hba.conf"
         return self.session.text(Statement("SELECT pg_reload_conf()"))
 
     def report(self, done: Sequence[Change]) -> dict[str, Any]:

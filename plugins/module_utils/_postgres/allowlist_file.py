@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 
-from .._errors import Refused, Unreachable
+from .._errors import Moved, Refused, Unreachable
 
 #: How long to wait for the other tasks that change files in the same folder, in seconds.
 PATIENCE = 300
@@ -86,23 +86,26 @@ def locked(path: str) -> Iterator[None]:
         os.close(handle)
 
 
-def replace(path: str, data: bytes, modified: int | None = None) -> None:
+def replace(path: str, old: bytes, new: bytes, modified: int | None = None) -> None:
     """Give the file other bytes, in one step: whoever reads it meanwhile sees all of the old or all of the new.
     Everything else of it stays, or nothing is replaced. To be called under the lock.
 
     :param modified: the time of its last change, in nanoseconds; without it, now.
+    :raises Moved: the file has other bytes than ``old``, from somebody who does not know the lock.
     """
-    _write(path, data, path, modified)
+    _write(path, new, path, old, modified)
 
 
 def back_up(path: str, data: bytes) -> str:
     """Keep ``data``, which is what the file has, beside it, as closed as the file; return the name."""
     kept = f"{path}.{os.getpid()}.{time.strftime('%Y-%m-%d@%H:%M:%S')}~"
-    _write(path, data, kept, None)
+    _write(path, data, kept)
     return kept
 
 
-def _write(path: str, data: bytes, target: str, modified: int | None) -> None:
+def _write(
+    path: str, data: bytes, target: str, old: bytes | None = None, modified: int | None = None
+) -> None:
     folder, name = os.path.split(path)
     try:
         for left in os.listdir(folder):
@@ -119,6 +122,12 @@ def _write(path: str, data: bytes, target: str, modified: int | None) -> None:
             if modified is not None:
                 os.utime(file.fileno(), ns=(modified, modified))
             os.fsync(file.fileno())
+        if old is not None and read(path) != old:
+            raise Moved(
+                f"Replacing {path}",
+                "somebody else changed it at the same time",
+                "Their change is still there. Run again once they are done.",
+            )
         os.replace(unfinished, target)
     except OSError as error:
         raise _refused(f"Replacing {target}", error) from None

@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 from psycopg2.sql import SQL, Identifier
 
+from ansible_collections.omni_analytics.connect.plugins.module_utils._errors import Refused
 from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres import (
     allowlist,
     allowlist_file,
@@ -38,6 +39,7 @@ OMNI, STRANGER = IPv4Address("127.0.7.7"), IPv4Address("127.0.7.8")
 CLONE_NEWNS = 0x00020000
 BAD = b"host all all all radius radiusservers=10.0.0.1 radiussecrets=x s3cret\n"
 BASE = b"local all postgres trust\nhost all postgres,dba 127.0.0.1/32 scram-sha-256\n"
+STATEMENTS = ["-- Replace pg_hba.conf", "SELECT pg_reload_conf()"]
 
 
 class Hba:
@@ -122,7 +124,7 @@ def test_lifecycle(hba: Hba, arguments: Login, door: harness.Door) -> None:
     assert (made["changed"], made["diff"], made["statements"]) == (
         True,
         planned["diff"],
-        ["SELECT pg_reload_conf()"],
+        STATEMENTS,
     )
     assert made["decided_by"] == planned["decided_by"]
     assert (again["failed"], again["changed"], again["statements"]) == (False, False, [])
@@ -269,6 +271,34 @@ def test_what_the_server_does_not_take_is_taken_back(
         as_found(hba, before, names)
         assert hba.path.stat().st_mtime_ns == times
     assert hba.answer(OMNI, "omni", arguments["login_db"]) == "none"
+
+
+@pytest.mark.parametrize("moment", ["before it is replaced", "before it is judged"])
+def test_somebody_else_saves_the_file_at_the_same_time(
+    hba: Hba, arguments: Login, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """Puppet and editors know no lock. Theirs stays, and gets the block."""
+    theirs = BASE + b"host all all 127.0.7.9/32 md5\n"
+
+    early = moment == "before it is replaced"
+    plugin, name = (allowlist_file, "_liken") if early else (allowlist.Server, "facts")
+    right = getattr(plugin, name)
+
+    def save(*found: Any) -> Any:
+        if theirs not in hba.data and (early or b"omni" in hba.data):
+            hba.path.write_bytes(theirs)
+        return right(*found)
+
+    monkeypatch.setattr(plugin, name, save)
+    made = perform(DEFINITION, arguments)
+    assert (made["failed"], made["changed"], made["statements"]) == (False, True, STATEMENTS), made
+    assert hba.data.startswith(theirs)
+    assert hba.answer(OMNI, "omni", arguments["login_db"]) == "scram-sha-256"
+
+
+def test_ident_is_peer_on_a_socket(hba: Hba, arguments: Login) -> None:
+    hba.write(b'local all x ident\nlocal all y "ident" map=m\nhost all x 127.0.0.1/32 ident\n')
+    assert perform(DEFINITION, arguments)["changed"]
 
 
 def test_a_run_that_was_cut_off_before_the_reload_is_finished(hba: Hba, arguments: Login) -> None:
@@ -469,6 +499,24 @@ def test_a_server_that_does_not_load(hba: Hba, arguments: Login, monkeypatch: py
     refused = perform(DEFINITION, arguments)
     assert refused["error"]["kind"] == "unreachable"
     assert "a new session still has the old configuration. The rules are in the file" in refused["msg"]
+    assert (refused["changed"], refused["statements"]) == (True, STATEMENTS)
+
+
+def test_a_failure_after_the_file_was_replaced_tells_of_it(
+    hba: Hba, arguments: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: object) -> float:
+        raise Refused("Connecting", "no pg_hba.conf entry")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(allowlist.Allowlist, "_loaded", refuse)
+        refused = perform(DEFINITION, {**arguments, "backup": True})
+    assert (refused["failed"], refused["changed"]) == (True, True)
+    assert refused["statements"] == STATEMENTS[:1]
+    assert Path(refused["backup_file"]).exists()
+    assert hba.answer(OMNI, "omni", arguments["login_db"]) == "none"
+    assert perform(DEFINITION, arguments)["statements"] == STATEMENTS[1:]
+    assert hba.answer(OMNI, "omni", arguments["login_db"]) == "scram-sha-256"
 
 
 def test_the_step_of_the_role(hba: Hba, arguments: Login) -> None:
