@@ -190,9 +190,8 @@ def arguments(module: str, task_vars: Mapping[str, Any], template: Callable[[Any
 
     def value(variable: str) -> Any:
         # In a dictionary, since ansible-core takes what is omitted out of one.
-        found = template({variable: task_vars.get(variable)}).get(variable)
-        empty = found is None or found == task_vars.get("omit") or (found == "" and variable in EMPTY_IS_NONE)
-        if empty:
+        found = _without(task_vars.get("omit"), template({variable: task_vars.get(variable)})).get(variable)
+        if found is None or (found == "" and variable in EMPTY_IS_NONE):
             return value(INSTEAD[variable]) if variable in INSTEAD else None
         return found
 
@@ -205,6 +204,19 @@ def arguments(module: str, task_vars: Mapping[str, Any], template: Callable[[Any
     if "upload_schema" not in given:
         given.pop("try_upload", None)
     return given
+
+
+def _without(omitted: Any, value: Any) -> Any:
+    """``value`` without what is omitted in it, which up to ansible-core 2.18 is a text of its own."""
+    if isinstance(value, Mapping):
+        return {key: _without(omitted, one) for key, one in value.items() if not _is(omitted, one)}
+    if isinstance(value, (list, tuple)):
+        return [_without(omitted, one) for one in value if not _is(omitted, one)]
+    return value
+
+
+def _is(omitted: Any, value: Any) -> bool:
+    return omitted is not None and isinstance(value, str) and value == omitted
 
 
 def no_server(names: Mapping[str, str], given: Mapping[str, Any]) -> str:

@@ -100,3 +100,21 @@ def test_the_connection_of_the_environments_goes_by_its_id_where_there_is_one() 
     for given, base in ((named, "sales"), ({**named, "omni_postgres_connection_id": "an id"}, "an id")):
         found = arguments("omni_connection_environment", given, lambda value: value)
         assert found["base_connection"] == base
+
+
+def test_what_is_omitted_within_a_value_is_left_out() -> None:
+    """Up to ansible-core 2.18, `omit` is a text."""
+    omit = "__omit_place_holder__1"
+    settings = {"work_mem": "64MB", "application_name": omit}
+    schedules = [{"schedule": "0 2 * * ? *", "timezone": omit}]
+    task_vars = {
+        "omit": omit,
+        "omni_postgres_role_settings": settings,
+        "omni_postgres_refresh_schedules": schedules,
+        "omni_postgres_role": omit,
+    }
+    user = arguments("omni_pg_user", task_vars, lambda value: value)
+    assert user["settings"] == {"work_mem": "64MB"}
+    assert "name" not in user
+    schedule = arguments("omni_refresh_schedule", task_vars, lambda value: value)
+    assert schedule["schedules"] == [{"schedule": "0 2 * * ? *"}]

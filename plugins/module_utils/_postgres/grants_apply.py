@@ -21,8 +21,6 @@ SHORT = 0.2
 #: How often people hear how far a long task is, in seconds.
 PROGRESS = 5
 
-Send = Callable[[RightsChange, float], None]
-
 
 def send(resource: PostgresResource, changes: Sequence[RightsChange]) -> Iterator[RightsChange]:
     """Send ``changes``, each in a transaction of its own: none of them holds many locks, or for long.
@@ -67,12 +65,17 @@ class PastLocks:
     :param patience: how many seconds all tries together wait for locks.
     """
 
-    def __init__(self, send: Send, patience: float) -> None:
+    def __init__(self, send: Callable[[RightsChange, float], None], patience: float) -> None:
         self._send = send
         self._left_to_wait = patience
         self._short = min(SHORT, patience / 10)
         #: what is still locked after the last change
         self.locked: list[Right] = []
+
+    @property
+    def _briefly(self) -> float:
+        """How long one of many tries waits; hardly at all once the patience is over."""
+        return min(self._short, self._left_to_wait)
 
     def send(self, changes: Sequence[RightsChange], locked: Collection[int]) -> Iterator[RightsChange]:
         """Send ``changes``, those about the objects in ``locked`` last. Yields each that was made.
@@ -85,7 +88,7 @@ class PastLocks:
                 if into:
                     later.append(verb_rights)
                 else:
-                    yield from self._halving(verb_rights, later, self._short)
+                    yield from self._halving(verb_rights, later, self._briefly)
         for change in later:
             # Most of the patience is for the end, when nothing else has to wait behind it.
             yield from self._halving(change, None, self._left_to_wait / 2)
@@ -115,9 +118,9 @@ class PastLocks:
             yield change
             return
         half = len(change.rights) // 2
-        if half and self._left_to_wait:
+        if half:
             for part in (change.rights[:half], change.rights[half:]):
-                yield from self._halving(change.part(part), later, self._short)
+                yield from self._halving(change.part(part), later, self._briefly)
         elif later is not None:
             later.append(change)
         else:

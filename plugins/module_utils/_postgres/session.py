@@ -96,9 +96,18 @@ class Session:
             self._begin(writing, lock_timeout)
             yield
             if keep:
-                self._send(sql.SQL("COMMIT"), (), "committing")
+                self._commit(writing)
         finally:
             self._roll_back()
+
+    def _commit(self, writing: bool) -> None:
+        try:
+            self._send(sql.SQL("COMMIT"), (), "committing")
+        except Unreachable as lost:
+            if not writing:
+                raise
+            todo = "Whether the changes before it were made is not known: run again, which finds that out."
+            raise Unreachable(lost.doing, lost.said, todo, **lost.detail) from None
 
     def _begin(self, writing: bool, lock_timeout: float | None) -> None:
         begin, told = time.monotonic(), False

@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 #: One row, whether the schema is there or not. Others' relations are those that the role does not own;
-#: its uploads are those that it does. What is outside goes with a table of the schema, too. ``entry`` are the
+#: its uploads are those that it does. What is outside depends on a relation of the schema itself, not on what
+#: depends on it in turn. ``entry`` are the
 #: privileges on the schema once it has its owner: ALTER SCHEMA … OWNER TO hands the old owner's to the new one.
 SCHEMA = """
 WITH role AS (SELECT (SELECT oid FROM pg_roles WHERE rolname = %(role)s) AS oid),

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.omni_analytics.connect.plugins.module_utils._errors import Refused
+from ansible_collections.omni_analytics.connect.plugins.module_utils._errors import Refused, Unreachable
 from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres import session as sessions
 from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres import user
 from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.session import LOCK, Session
@@ -65,6 +65,24 @@ def test_a_server_that_does_not_look_for_its_clients(server: PostgresServer, par
             with session.transaction(writing):
                 assert session.rows(WHO, {})[0]["looks"] in ("0", None)
     assert len(refused) == (server.version >= 14)  # asked once, and never again
+
+
+def test_a_commit_whose_answer_is_lost_is_said_to_be_unknown(server: PostgresServer, params: Login) -> None:
+    writing = []
+
+    def broken(data: bytes) -> bytes:
+        writing.append(b"CREATE TEMP" in data)
+        if any(writing) and data.startswith(b"Q") and b"COMMIT" in data:
+            raise ConnectionResetError
+        return data
+
+    with (
+        Proxy(server.port, to_server=broken) as proxy,
+        Session({**params, "login_port": proxy.port, "ssl_mode": "disable"}) as session,
+        pytest.raises(Unreachable, match=r"Whether the changes before it were made is not known"),
+        session.transaction(writing=True),
+    ):
+        session.execute(Statement("CREATE TEMP TABLE {} ()", (("unknown",),)))
 
 
 @contextlib.contextmanager

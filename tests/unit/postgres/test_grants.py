@@ -383,11 +383,12 @@ def test_people_hear_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
 
 
-def test_no_more_is_tried_apart_when_the_patience_is_over() -> None:
+def test_what_is_locked_is_told_apart_when_the_patience_is_over() -> None:
+    """By tries that wait for hardly anything."""
     granted, locked, tried = past_locks({"t3": 10**6}, 1200, patience=0)
-    assert len(tried) == 5
-    assert len(granted) == 701
-    assert len(locked) == 499
+    assert locked == ["t3"]
+    assert len(granted) == 1199
+    assert len(tried) < 60
 
 
 @pytest.mark.parametrize(
