@@ -129,8 +129,8 @@ def silence(doing: str, error: Exception, seconds: float) -> Exception:
         return Transient(
             Unreachable(
                 doing,
-                f"no answer within {seconds:g} s",
-                "Check O(api_url) and the way there (DNS, firewall, HTTPS_PROXY), or raise O(timeout).",
+                f"no answer within {round(seconds, 1):g} s",
+                "Check O(api_url) and the way there (DNS, firewall, HTTPS_PROXY), or raise O(timeout), and O(total_timeout) with it.",
             ),
             ONCE,
         )
