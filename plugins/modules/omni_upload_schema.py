@@ -56,9 +56,7 @@ options:
   cascade:
     description:
       - Whether O(state=absent) also drops what is in the schema, and what depends on that elsewhere, such as views.
-      - Without it, the module fails and lists what is there, and the views and constraints elsewhere that depend on
-        its relations. What depends on those in turn, or on types and functions of the schema, is not listed, and goes
-        with C(DROP SCHEMA … CASCADE) all the same.
+      - Without it, the module fails and lists what would go.
     type: bool
     default: false
   state:

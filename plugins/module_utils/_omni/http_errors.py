@@ -130,7 +130,7 @@ def silence(doing: str, error: Exception, seconds: float) -> Exception:
             Unreachable(
                 doing,
                 f"no answer within {round(seconds, 1):g} s",
-                "Check O(api_url) and the way there (DNS, firewall, HTTPS_PROXY), or raise O(timeout), and O(total_timeout) with it.",
+                "Check O(api_url) and the way there (DNS, firewall, HTTPS_PROXY), or raise O(timeout).",
             ),
             ONCE,
         )

@@ -98,6 +98,7 @@ class UploadSchema(PostgresResource):
             "role": self.role,
             "owner": self.owner,
             "readers": self.readers,
+            "absent": self.params["state"] == "absent",
             "set": "SET" if self.session.version >= 160000 else "MEMBER",
         }
         with self.session.transaction():

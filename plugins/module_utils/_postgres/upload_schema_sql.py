@@ -7,11 +7,10 @@
 from __future__ import annotations
 
 #: One row, whether the schema is there or not. Others' relations are those that the role does not own;
-#: its uploads are those that it does. What is outside depends on a relation of the schema itself, not on what
-#: depends on it in turn. ``entry`` are the
+#: its uploads are those that it does. What is outside goes with the schema, too. ``entry`` are the
 #: privileges on the schema once it has its owner: ALTER SCHEMA … OWNER TO hands the old owner's to the new one.
 SCHEMA = """
-WITH role AS (SELECT (SELECT oid FROM pg_roles WHERE rolname = %(role)s) AS oid),
+WITH RECURSIVE role AS (SELECT (SELECT oid FROM pg_roles WHERE rolname = %(role)s) AS oid),
 wanted AS (SELECT (SELECT oid FROM pg_roles WHERE rolname = %(owner)s::text) AS oid),
 me AS (SELECT oid, rolsuper FROM pg_roles WHERE rolname = current_user),
 owner AS (
@@ -30,7 +29,19 @@ relation AS (
     SELECT c.oid, relname, relnamespace, relowner IS NOT DISTINCT FROM role.oid AND relkind <> 'S' AS upload,
            relowner IS DISTINCT FROM role.oid AS others
     FROM role, pg_class AS c JOIN pg_namespace AS n ON n.oid = relnamespace
-    WHERE nspname = %(name)s AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S'))
+    WHERE nspname = %(name)s AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S')),
+-- All that DROP SCHEMA … CASCADE takes: what is in the schema, what depends on that, and what something lost is
+-- an inner part of, as a view's rule is of the view.
+lost AS (
+    SELECT classid, objid, objsubid FROM owner, pg_depend
+    WHERE %(absent)s AND refclassid = 'pg_namespace'::regclass AND refobjid = schema AND deptype = 'n'
+    UNION
+    SELECT next.* FROM lost, LATERAL (
+        SELECT classid, objid, objsubid FROM pg_depend
+        WHERE refclassid = lost.classid AND refobjid = lost.objid AND lost.objsubid IN (0, refobjsubid)
+        UNION ALL
+        SELECT refclassid, refobjid, refobjsubid FROM pg_depend
+        WHERE deptype = 'i' AND classid = lost.classid AND objid = lost.objid) AS next)
 SELECT txid_snapshot_xmax(txid_current_snapshot()) AS moment, schema::bigint AS oid,
        role.oid IS NOT NULL AS role_exists, wanted.oid IS NOT NULL AS owner_exists,
        pg_get_userbyid(nspowner) AS owner, current_user AS login, pg_has_role(role.oid, 'USAGE') AS acts,
@@ -46,13 +57,14 @@ SELECT txid_snapshot_xmax(txid_current_snapshot()) AS moment, schema::bigint AS 
        array_remove(ARRAY(SELECT pg_describe_object(classid, objid, 0) FROM pg_depend
              WHERE refclassid = 'pg_namespace'::regclass AND refobjid = schema AND deptype = 'n'), NULL) AS objects,
        array_remove(ARRAY(
-             SELECT DISTINCT CASE WHEN con.oid IS NULL THEN pg_describe_object('pg_class'::regclass, c.oid, 0)
-                                  ELSE pg_describe_object(classid, objid, 0) END
-             FROM relation JOIN pg_depend AS d ON refclassid = 'pg_class'::regclass AND refobjid = relation.oid
-             LEFT JOIN pg_rewrite AS rule ON d.classid = 'pg_rewrite'::regclass AND rule.oid = objid
-             LEFT JOIN pg_constraint AS con ON d.classid = 'pg_constraint'::regclass AND con.oid = objid
-             JOIN pg_class AS c ON c.oid IN (ev_class, conrelid)
-             WHERE c.relnamespace <> relation.relnamespace), NULL) AS outside,
+             SELECT pg_describe_object(classid, objid, objsubid) FROM lost
+             WHERE NOT EXISTS (
+                 SELECT FROM pg_depend AS part
+                 WHERE (part.classid, part.objid, part.objsubid) = (lost.classid, lost.objid, lost.objsubid)
+                   AND (part.refclassid = 'pg_namespace'::regclass AND part.refobjid = schema
+                        OR part.deptype <> 'n' AND (part.refclassid, part.refobjid) IN (
+                            SELECT whole.classid, whole.objid FROM lost AS whole
+                            WHERE whole.objsubid IN (0, part.refobjsubid))))), NULL) AS outside,
        (SELECT coalesce(json_agg(json_build_array(
             name, reader.oid IS NOT NULL,
             schema IS NOT NULL AND (

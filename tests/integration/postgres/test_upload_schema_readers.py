@@ -181,13 +181,24 @@ def test_absent(server: PostgresServer, arguments: Login, role: str, door: harne
         "CREATE VIEW public.on_upload AS SELECT one FROM uploads.first; CREATE FUNCTION uploads.f() RETURNS int"
         " LANGUAGE sql AS 'SELECT 1'; CREATE VIEW uploads.within AS SELECT one FROM uploads.first;"
         "ALTER TABLE uploads.first ADD PRIMARY KEY (one);"
-        "CREATE TABLE public.refers (one int REFERENCES uploads.first)",
+        "CREATE TABLE public.refers (one int REFERENCES uploads.first);"
+        # What depends on what depends on it, and on more than tables.
+        "CREATE VIEW public.on_that AS SELECT one FROM public.on_upload;"
+        "CREATE TYPE uploads.mood AS ENUM ('well'); CREATE SEQUENCE uploads.counter;"
+        "CREATE TABLE public.moods (mood uploads.mood, one int DEFAULT nextval('uploads.counter'), f int);"
+        "CREATE VIEW public.calls AS SELECT uploads.f() AS called; CREATE INDEX moody ON public.moods (mood)",
     )
     gone = [
         "function uploads.f()",
+        "sequence uploads.counter",
         "table uploads.first",
+        "type uploads.mood",
         "view uploads.within",
+        "column mood of table public.moods",
         "constraint refers_one_fkey on table public.refers",
+        "default value for column one of table public.moods",
+        "view public.calls",
+        "view public.on_that",
         "view public.on_upload",
     ]
     given = {**arguments, "state": "absent"}
@@ -201,13 +212,13 @@ def test_absent(server: PostgresServer, arguments: Login, role: str, door: harne
             door=door,
         )
     assert refused["error"] == {"kind": "conflict", "objects": gone}
-    assert f"5 objects would go with it: {', '.join(gone)}. Set cascade: true" in refused["msg"]
+    assert f"11 objects would go with it: {', '.join(gone[:5])}, …. Set cascade: true" in refused["msg"]
     dropped, again = harness.modules(
         [("omni_upload_schema", whole), ("omni_upload_schema", whole)], door=door, diff=True
     )
     assert dropped["statements"] == checked["statements"] == ['DROP SCHEMA "uploads" CASCADE']
     assert dropped["diff"] == checked["diff"]
-    assert dropped["dropped"] == {"count": 6, "list": ["schema uploads", *gone], "truncated": False}
+    assert dropped["dropped"] == {"count": 12, "list": ["schema uploads", *gone], "truncated": False}
     assert (again["changed"], again["dropped"]["count"]) == (False, 0)
     assert server.execute(database, "SELECT FROM pg_namespace WHERE nspname = 'uploads'") == []
     assert server.execute(database, "SELECT count(*) FROM public.refers") == [(0,)]  # it lost its key alone
