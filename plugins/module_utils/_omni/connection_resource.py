@@ -69,6 +69,8 @@ class Connection(ConnectionPlan):
             return State(None, unknown_role=self._unknown_role)
         kept = self.record_of(connection)
         recorded = dict(kept.settings) if kept else {}
+        if kept:
+            kept.unseen = False  # for when it is written next
         return State(connection, recorded, self._password_of(connection["id"], kept), self._unknown_role)
 
     def _password_of(self, id: str, kept: record.Record | None) -> str:

@@ -380,6 +380,15 @@ def test_without_scrypt_the_record_does_without_a_digest(omni, folder, monkeypat
     assert "warnings" not in run(omni, **here, record_password=False)
 
 
+def test_a_connection_that_was_seen_since_is_noted_as_seen(omni, folder):
+    run(omni, record_path=str(folder))
+    file = the_file(folder)
+    file.write_text(file.read_text() + "unseen: true\n")
+    run(omni, record_path=str(folder), host="db2.example.com", on_immutable_change="accept")
+    kept = yaml.safe_load(file.read_text())
+    assert (kept["settings"]["host"], "unseen" in kept) == ("db2.example.com", False)
+
+
 def test_a_created_connection_whose_answer_is_lost_has_its_record(omni, folder):
     omni.fault("POST", CONNECTIONS, kind="drop_after")
     run(omni, record_path=str(folder))
