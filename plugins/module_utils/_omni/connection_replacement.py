@@ -16,13 +16,14 @@ from itertools import groupby
 from typing import Any, NamedTuple, cast
 
 from .._converge import Change
-from .._errors import Conflict, Refused
+from .._errors import Conflict, Moved, Refused
 from .client import Request
 from .connection_attachments import Attachments, Part, attached, parts
 from .connection_plan import State
 from .connection_record import Record
 from .connection_resource import Connection
 from .find_connection import CONNECTIONS, LAGS, find_by_id, looks, only_one, without_twins
+from .resource import was_refused
 
 #: What of a connection Omni's API shows and cannot set; the last is the older name of the one before.
 SWITCHES = "environmentConnectionSwitchesSchemaModel"
@@ -184,7 +185,7 @@ class Replacement(Connection):
                     return  # the rest needs an id that is read in the next pass
             elif steps[0].payload.method == "POST":
                 old = changes[-1].payload.path.rpartition("/")[2]
-                yield from self._create_beside(steps[0], self._records.get(old))
+                yield from self._create_beside(steps[0], old)
                 return
             else:
                 self._delete_old(steps[-1])
@@ -194,18 +195,55 @@ class Replacement(Connection):
         last = changes[-1].payload
         return isinstance(last, Request) and last.method == "DELETE"
 
-    def _create_beside(self, change: Change, kept: Record | None) -> Iterator[Change]:
-        """Create the new connection, so that any later run can tell by the record of the old one, ``kept``, that it
-        was made to replace that."""
-        self._beside = [one["id"] for one in self.look(fresh=False)]
-        if kept:
-            kept.beside, kept.serves = self._beside, self._serves
-            kept.save()
-        for made in self.create(change, self._beside):
+    def _create_beside(self, change: Change, old: str) -> Iterator[Change]:
+        """Create the new connection, so that any later run can tell by the record of the ``old`` one that it was made
+        to replace that.
+
+        :raises Moved: meanwhile there is another one of the name, which no read has compared.
+        """
+        kept = self._records.get(old)
+        live = [one["id"] for one in self.look()]
+        if self.id is None and set(live) - {old}:
+            raise Moved(
+                f"Creating {self.label} at {self.client.root}", "there is another one of that name by now"
+            )
+        self._note_beside(live, kept)
+        try:
+            for made in self.create(change, live):
+                if kept:
+                    kept.successor = None if self.taken_back else self.created
+                    kept.save()
+                yield made
+        except (Moved, Refused) as error:
+            if was_refused(error) and self.created is None:
+                self._note_beside(None, kept)
+            raise
+        if self.taken_back:
+            self._require_as_wanted(old)
             if kept:
                 kept.successor = self.created
                 kept.save()
-            yield made
+
+    def _note_beside(self, live: list[str] | None, kept: Record | None) -> None:
+        """Note which connections of the name there are besides the new one; None: no new one was asked for."""
+        self._beside = live
+        if kept:
+            kept.beside, kept.serves = live, self._serves
+            kept.save()
+
+    def _require_as_wanted(self, old: str) -> None:
+        """Leave the old one where it is unless the one that stays, which somebody else made, is as wanted.
+
+        :raises Conflict: it is not, as far as it shows.
+        """
+        theirs = find_by_id(self.client, str(self.created))
+        differing = theirs and self.differing(State(theirs))
+        if differing:
+            raise self._conflict(
+                differing,
+                f"so {self.created}, which somebody else made meanwhile, cannot take the place of {old}",
+                f"Delete the one that nobody needs in Omni ({self.page()}), and run again.",
+            )
 
     def _delete_old(self, change: Change) -> None:
         old = change.payload.path.rpartition("/")[2]

@@ -18,6 +18,7 @@ from . import connection_report as report
 from .client import PASSWORD, Request
 from .connection_plan import OTHER_NAME, Accepted, ConnectionPlan, State
 from .find_connection import find_all, find_by_id, looks, only_one, without_twins
+from .resource import was_refused
 
 
 class Connection(ConnectionPlan):
@@ -182,6 +183,10 @@ class Connection(ConnectionPlan):
         except Refused as refused:
             self._unanswered = False
             raise self._explained(request, refused) from None
+        except Moved as moved:
+            if was_refused(moved):
+                self._unanswered = False
+            raise
         if request.method == "POST" and not answer.get("data"):
             raise Moved(f"POST {self.client.root}{request.path}", "it answered no id", change=change)
         self._note(request)

@@ -104,9 +104,8 @@ class ListCache:
         with self._files.opened(kind) as (state, save):
             state["version"] = state.get("version", 0) + 1
             under_way = state.setdefault("under_way", {})
-            for (
-                name
-            ) in names:  # one that began may have been noted elsewhere: in this task's memory, or its file
+            # That it began may be noted elsewhere: in the task's own memory, or in the run's file.
+            for name in names:
                 under_way[name] = max(0, under_way.get(name, 0) - 1)
                 state.setdefault("written", {})[name] = state["version"]
             save()

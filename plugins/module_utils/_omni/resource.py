@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from .._converge import Change, Resource
-from .._errors import Moved
+from .._errors import ConnectError, Moved
 from .client import Client
 
 
@@ -54,5 +54,11 @@ class OmniResource(Resource):
         try:
             return self.client.write(change.payload)
         except Moved as moved:
-            moved.change = change
+            if not was_refused(moved):
+                moved.change = change
             raise
+
+
+def was_refused(error: ConnectError) -> bool:
+    """Whether ``error`` says for certain that a request was not carried out."""
+    return 400 <= error.detail.get("status", 0) < 500

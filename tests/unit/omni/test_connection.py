@@ -37,9 +37,9 @@ def params(**given: Any) -> dict[str, Any]:
     return {**defaults, **usual, **given}
 
 
-def run(omni: FakeOmni, check: bool = False, **given: Any) -> dict[str, Any]:
+def run(omni: FakeOmni, check: bool = False, run_dir: str | None = None, **given: Any) -> dict[str, Any]:
     here = {"api_url": omni.url, "api_token": omni.token, "ca_path": omni.ca_file, "password": PASSWORD}
-    result = perform(connection.DEFINITION, params(**{**here, **given}), check)
+    result = perform(connection.DEFINITION, params(**{**here, **given}), check, run_dir=run_dir)
     assert PASSWORD not in str(result)
     assert omni.token not in str(result)
     return result
@@ -74,7 +74,7 @@ MINIMAL = {
     "queryTimezone": "NONE",
     "allowsUserSpecificTimezones": False,
 }
-EVERYTHING = {
+EVERYTHING: dict[str, Any] = {
     "port": 6432,
     "username": "reader",
     "password": " p ",
@@ -482,6 +482,31 @@ def test_a_create_that_was_not_done_is_repeated(omni, monkeypatch):
     result = run(omni)
     assert (result["changed"], result["requests"]) == (True, [f"POST {CONNECTIONS}"])
     assert len(omni.connections) == 1
+
+
+def refuse(omni: FakeOmni, monkeypatch: pytest.MonkeyPatch, **theirs: Any) -> list[str]:
+    """Answer the first POST by 429, while somebody else makes a connection of that name; returns its id."""
+    real = omni.answer
+    made: list[str] = []
+
+    def answer(asked: str, *rest: Any) -> Any:
+        if asked == "POST" and not made:
+            made.append(omni.add_connection("sales", **theirs))
+            omni.respond_next(429)
+        return real(asked, *rest)
+
+    monkeypatch.setattr(omni, "answer", answer)
+    return made
+
+
+def test_a_create_that_was_refused_for_now_is_not_taken_for_that_of_somebody_else(
+    omni, monkeypatch, tmp_path
+):
+    theirs = refuse(omni, monkeypatch, database="sales", defaultSchema="public")
+    result = run(omni, record_path=str(tmp_path))
+    assert (result["changed"], result["requests"], [result["connection_id"]]) == (False, [], theirs)
+    assert result["password"]["state"] == "unknown"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_lost_answer_to_an_update_or_a_deletion(omni, monkeypatch):

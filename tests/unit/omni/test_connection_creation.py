@@ -105,7 +105,8 @@ def another(omni: FakeOmni, monkeypatch: pytest.MonkeyPatch, **fields: Any) -> l
     def create(call: Any) -> Any:
         answer = real(call)
         if not made:
-            made.append(omni.add_connection("sales", database="sales", defaultSchema="public", **fields))
+            fields.setdefault("database", "sales")
+            made.append(omni.add_connection("sales", defaultSchema="public", **fields))
         return answer
 
     monkeypatch.setattr(omni.instance, "connections_create", create)

@@ -18,7 +18,8 @@ import yaml
 
 from ansible_collections.omni_analytics.connect.plugins.module_utils._omni import client, schema_model
 
-from .test_connection import CONNECTIONS, PASSWORD, run
+from .test_connection import CONNECTIONS, PASSWORD, refuse, run
+from .test_connection_creation import EARLY, another
 
 #: FAULTS=all in the environment: killed before and after every single write.
 ALL = os.environ.get("FAULTS") == "all"
@@ -178,6 +179,45 @@ def test_a_twin_that_is_replaced_by_its_id_is_replaced_once(omni, here, kind):
     done = run(omni, **here, on_immutable_change="replace", connection_id=one)
     assert (done["changed"], done["replaced"]) == (True, one)
     assert sorted(live(omni)) == sorted([other, done["connection_id"]])
+
+
+def test_one_of_the_name_that_the_list_of_the_run_lacks_is_no_replacement(omni, here, tmp_path):
+    old = run(omni, **here)["connection_id"]
+    run_dir = tmp_path / "run"
+    run_dir.mkdir()
+    run(omni, **here, run_dir=str(run_dir))
+    theirs = omni.add_connection("sales", database="theirs", **EARLY)
+    writes = len(omni.writes())
+    result = run(omni, **here, **MOVED, run_dir=str(run_dir))
+    assert (result["error"]["kind"], result["error"]["ids"]) == ("conflict", sorted([old, theirs]))
+    assert (sorted(live(omni)), len(omni.writes())) == (sorted([old, theirs]), writes)
+
+
+@pytest.mark.parametrize("database", ["theirs", "sales"])
+def test_a_twin_of_the_new_one_takes_the_place_only_if_it_is_as_wanted(omni, here, monkeypatch, database):
+    old = run(omni, **here)["connection_id"]
+    theirs = another(omni, monkeypatch, database=database, **EARLY)
+    for time in range(2):
+        result = run(omni, **here, **MOVED)
+        if database == "sales":
+            assert (result["connection_id"], live(omni)) == (theirs[0], theirs)
+            return
+        assert sorted(live(omni)) == sorted([old, *theirs])
+        assert result["error"]["kind"] == "conflict"
+        assert time or result["error"]["differences"] == {"database": {"is": "theirs", "wanted": "sales"}}
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_new_one_that_was_refused_for_now_is_not_taken_for_that_of_somebody_else(
+    omni, here, monkeypatch, kept
+):
+    given = {**MOVED, **(here if kept else {"database": "moved"})}
+    old = run(omni, **(here if kept else {}))["connection_id"]
+    theirs = refuse(omni, monkeypatch, database=given.get("database", "sales"), defaultSchema="public")
+    for dummy in range(2):
+        result = run(omni, **given)
+        assert (result["error"]["kind"], result["changed"]) == ("conflict", False)
+        assert sorted(live(omni)) == sorted([old, *theirs])
 
 
 @pytest.mark.parametrize("status", [404, 405])
