@@ -29,7 +29,7 @@ from ansible.utils.display import Display
 
 from ..module_utils._deadline import start_thread
 from ..module_utils._definition import Definition
-from ..module_utils._errors import Abandoned
+from ..module_utils._errors import Abandoned, Skipped
 from ..module_utils._option_marks import render
 from . import _role_variables as role
 
@@ -52,14 +52,18 @@ class InProcess(ShippedModule):
         # Null is not given: it would become text, or keep out what the environment has.
         args = {name: value for name, value in self._task.args.items() if value is not None}
         names: Mapping[str, str] = {}
-        problem, warnings = "", []
+        problem, left_out, warnings = "", "", []
         if self._task._role is not None and self._task._role.get_name() == role.ROLE:
             names, warnings = role.callers_names(module), role.misspelled(task_vars)
             args.update(role.arguments(module, task_vars, self._templar.template))
             problem = role.no_server(names, args)
+            left_out = role.left_out(module, task_vars, self._templar.template)
         self._task.args = args
-        if problem:
-            result: dict[str, Any] = {"failed": True, "msg": problem, "error": {"kind": "invalid_input"}}
+        if left_out:
+            display.display(f"{task_vars.get('inventory_hostname')}: {left_out}")
+            result: dict[str, Any] = Skipped(left_out).result()
+        elif problem:
+            result = {"failed": True, "msg": problem, "error": {"kind": "invalid_input"}}
         else:
             result = self._through_a_door(tmp, task_vars)
         if warnings:

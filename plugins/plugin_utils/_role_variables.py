@@ -229,6 +229,16 @@ def no_server(names: Mapping[str, str], given: Mapping[str, Any]) -> str:
     )
 
 
+def left_out(module: str, task_vars: Mapping[str, Any], template: Callable[[Any], Any]) -> str:
+    """Why a step has nothing to do on this host, where somebody else does it."""
+    if module == "omni_pg_allowlist" and template(task_vars.get("omni_postgres_allowlist_by")) == "provider":
+        return (
+            "omni_postgres_allowlist_by is provider, so this step is skipped: the provider's own firewall has to let "
+            "Omni's addresses in."
+        )
+    return ""
+
+
 def misspelled(names: Iterable[str]) -> list[str]:
     """Warnings of variables that look like the role's, and are none."""
     known = {*OTHERS, *(variable for module in ROLE_VARIABLES for variable in callers_names(module).values())}

@@ -537,4 +537,7 @@ def test_the_step_of_the_role(hba: Hba, arguments: Login) -> None:
     assert [run.result("Let Omni's addresses in", host).status for host in hosts] == ["changed", "skipped"], (
         run.text
     )
+    said = run.result("Let Omni's addresses in", "there").result["skip_reason"]
+    assert "the provider's own firewall has to let Omni's addresses in" in said
+    assert f"there: {said}" in run.text
     assert hba.answer(OMNI, "omni", arguments["login_db"]) == "scram-sha-256"
