@@ -204,6 +204,9 @@ notes:
     lists these options, and a person can compare them with the connection's page in Omni.
   - O(record_path) needs PyYAML in the Python that runs the module. The Python that runs Ansible has it.
 seealso:
+  - name: Connecting Postgres to Omni
+    description: Omni's guide, which this collection follows.
+    link: https://docs.omni.co/docs/connections/database/postgres
   - module: omni_analytics.connect.omni_connection_info
   - module: omni_analytics.connect.omni_pg_user
   - module: omni_analytics.connect.omni_upload_schema

@@ -91,6 +91,10 @@ notes:
     it loaded. Other people's changes that wait there are loaded with it, as they are with every change of the block.
   - Host names, C(samehost), C(samenet) and the less simple of Postgres' regular expressions cannot be judged from
     outside; RV(decided_by) then says why it is C(unsure).
+seealso:
+  - name: Connecting Postgres to Omni
+    description: Omni's guide, which this collection follows.
+    link: https://docs.omni.co/docs/connections/database/postgres
 """
 
 EXAMPLES = r"""

@@ -107,6 +107,9 @@ options:
     default: present
     choices: [present, absent]
 seealso:
+  - name: Connecting Postgres to Omni
+    description: Omni's guide, which this collection follows.
+    link: https://docs.omni.co/docs/connections/database/postgres
   - module: omni_analytics.connect.omni_pg_user
   - module: omni_analytics.connect.omni_pg_access_info
     description: Proves with a login that the role can read.

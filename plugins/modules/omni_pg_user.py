@@ -121,6 +121,9 @@ options:
     type: bool
     default: false
 seealso:
+  - name: Connecting Postgres to Omni
+    description: Omni's guide, which this collection follows.
+    link: https://docs.omni.co/docs/connections/database/postgres
   - module: omni_analytics.connect.omni_pg_grants
   - module: omni_analytics.connect.omni_pg_access_info
 """

@@ -64,6 +64,10 @@ options:
     type: str
     default: present
     choices: [absent, present]
+seealso:
+  - name: Connecting Postgres to Omni
+    description: Omni's guide, which this collection follows.
+    link: https://docs.omni.co/docs/connections/database/postgres
 """
 
 EXAMPLES = r"""

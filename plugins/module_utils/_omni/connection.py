@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The connection in Omni (step 4 of the guide): its module's options, and what they ask for."""
+"""The connection in Omni (step 4 of the guide): its module's options, and what they ask for.
+
+The guide: https://docs.omni.co/docs/connections/database/postgres
+"""
 
 from __future__ import annotations
 

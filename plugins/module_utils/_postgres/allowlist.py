@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The addresses from which Omni may log in (step 3 of the guide): a block in the server's pg_hba.conf."""
+"""The addresses from which Omni may log in (step 3 of the guide): a block in the server's pg_hba.conf.
+
+The guide: https://docs.omni.co/docs/connections/database/postgres
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The login role that Omni uses (step 1 of the guide)."""
+"""The login role that Omni uses (step 1 of the guide).
+
+The guide: https://docs.omni.co/docs/connections/database/postgres
+"""
 
 from __future__ import annotations
 
