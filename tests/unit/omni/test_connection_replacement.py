@@ -246,27 +246,30 @@ def test_what_cannot_be_carried_over_is_named(omni, here, old, flag, words):
         assert words in warning
 
 
+class Killed(BaseException):
+    """Nothing of the run goes on after it, as nothing goes on in a process that is killed."""
+
+
 def die_at(omni: Any, given: dict[str, Any], nth: int, after: bool) -> bool:
-    """Run in a process that dies right before or right after its nth write; say whether it came so far."""
-    child = os.fork()
-    if not child:
-        real, count = client.Client.write, [0]
+    """Run until right before or right after the nth write; say whether it came so far."""
+    real, writes = client.Client.write, count(1)
 
-        def write(self: client.Client, request: client.Request) -> dict[str, Any]:
-            count[0] += 1
-            if count[0] == nth and not after:
-                os._exit(9)
-            answer = real(self, request)
-            if count[0] == nth:
-                os._exit(9)
-            return answer
+    def write(self: client.Client, request: client.Request) -> dict[str, Any]:
+        last = next(writes) == nth
+        if last and not after:
+            raise Killed
+        answer = real(self, request)
+        if last:
+            raise Killed
+        return answer
 
-        client.Client.write = write  # type: ignore[method-assign]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(client.Client, "write", write)
         try:
             run(omni, **given)
-        finally:
-            os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+        except Killed:
+            return True
+    return False
 
 
 @pytest.mark.parametrize(("after", "every"), [(False, 1 if ALL else 4), (True, 1 if ALL else 2)])
