@@ -53,4 +53,5 @@ def explained(doing: str, error: Any, plan: bool) -> Exception:
 def _replaced(code: str | None, said: str) -> bool:
     """Whether an object went, or was changed, between its look-up and its use. Postgres has no SQLSTATE for
     that, and never translates these words: elog() does not."""
-    return code == "XX000" and ("concurrently" in said or said.startswith("cache lookup failed"))
+    gone = ("cache lookup failed", "could not find tuple")
+    return code == "XX000" and ("concurrently" in said or said.startswith(gone))

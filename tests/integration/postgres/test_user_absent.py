@@ -167,7 +167,7 @@ def test_what_it_owns_stops_it(
     }
     assert f"it owns {', '.join(owned)}. Name their new owner by reassign_to" in stopped["msg"]
     assert f"it owns {owned[0]}, … (3 more)" in cut["msg"]
-    assert unknown["error"] == {"kind": "prerequisite", "role": "no such"}
+    assert unknown["error"] == {"kind": "prerequisite", "roles": ["no such"]}
     # Another task of the play may still make it.
     (warning,) = perform(DEFINITION, {**everywhere, "reassign_to": "no such"}, check=True)["warnings"]
     assert warning.endswith("The run fails unless an earlier task makes it.")
