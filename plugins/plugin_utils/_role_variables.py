@@ -182,6 +182,10 @@ def callers_names(module: str) -> dict[str, str]:
     return {**ROLE_VARIABLES.get(module, {}), **IN_TASKS.get(module, {})}
 
 
+#: All variables of the role. Once for all: each task of each host looks for others.
+KNOWN = {*OTHERS, *(variable for module in ROLE_VARIABLES for variable in callers_names(module).values())}
+
+
 def arguments(module: str, task_vars: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[str, Any]:
     """The options of ``module`` from the role's variables. What is not set, or is null, is left out.
 
@@ -241,10 +245,9 @@ def left_out(module: str, task_vars: Mapping[str, Any], template: Callable[[Any]
 
 def misspelled(names: Iterable[str]) -> list[str]:
     """Warnings of variables that look like the role's, and are none."""
-    known = {*OTHERS, *(variable for module in ROLE_VARIABLES for variable in callers_names(module).values())}
     warnings = []
-    for name in sorted(name for name in names if name.startswith(PREFIX) and name not in known):
-        near = difflib.get_close_matches(name, known, 1)
+    for name in sorted(name for name in names if name.startswith(PREFIX) and name not in KNOWN):
+        near = difflib.get_close_matches(name, KNOWN, 1)
         hint = f" Is {near[0]} meant?" if near else ""
         warnings.append(f"The role {ROLE} has no variable {name}, so it does nothing.{hint}")
     return warnings

@@ -62,7 +62,7 @@ class PastLocks:
     """Sends changes; what meets a lock is halved until only the locked table is left, and tried again at the end.
 
     :param send: sends one change in a transaction of its own, waiting so many seconds for a lock.
-    :param patience: how many seconds all tries together wait for locks.
+    :param patience: how many seconds all tries together wait for locks; after that, each waits for hardly any.
     """
 
     def __init__(self, send: Callable[[RightsChange, float], None], patience: float) -> None:
