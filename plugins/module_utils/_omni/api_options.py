@@ -43,7 +43,7 @@ def check(params: Mapping[str, Any]) -> None:
     :raises InvalidInput: saying which option, and why.
     """
     for option, value in params.items():
-        _check_text(option, value)
+        _check_encodable(option, value)
     if not re.fullmatch("[!-~]+", params["api_token"]):
         raise InvalidInput(
             "Reading O(api_token)",
@@ -58,7 +58,7 @@ def check(params: Mapping[str, Any]) -> None:
         raise InvalidInput("Reading O(ca_path)", f"there is no {ca_path} where the module runs")
 
 
-def _check_text(option: str, value: Any) -> None:
+def _check_encodable(option: str, value: Any) -> None:
     """Refuse text that cannot be sent: half of a surrogate pair, which a broken file or decoder leaves."""
     if isinstance(value, str):
         try:
@@ -71,10 +71,10 @@ def _check_text(option: str, value: Any) -> None:
             ) from None
     elif isinstance(value, Mapping):
         for part in (*value, *value.values()):
-            _check_text(option, part)
+            _check_encodable(option, part)
     elif isinstance(value, (list, tuple)):
         for part in value:
-            _check_text(option, part)
+            _check_encodable(option, part)
 
 
 def root(url: str) -> str:

@@ -37,7 +37,7 @@ def check_given(value: str, option: str) -> None:
         raise InvalidInput(f"Reading {marked(option)}", "it is empty", "Leave it out, or give it a value.")
 
 
-def check_text(value: str, option: str) -> None:
+def check_name(value: str, option: str) -> None:
     """Refuse what names nothing, or has a character that no name has.
 
     :raises InvalidInput: names the option.
@@ -51,14 +51,14 @@ def check_text(value: str, option: str) -> None:
         )
 
 
-def check_texts(values: Sequence[str], option: str) -> None:
-    """As :func:`check_text`, for names in a list that Omni gets as text with commas between them.
+def check_names(values: Sequence[str], option: str) -> None:
+    """As :func:`check_name`, for names in a list that Omni gets as text with commas between them.
 
     :raises InvalidInput: names the option.
     """
     for value in values:
         if value:
-            check_text(value, option)
+            check_name(value, option)
         if "," in value:
             raise InvalidInput(
                 f"Reading {marked(option)}",
@@ -82,7 +82,7 @@ def check_host(host: str, option: str = "host") -> None:
 
     :raises InvalidInput: says which of the two.
     """
-    check_text(host, option)
+    check_name(host, option)
     labels = host.rstrip(".").split(".")
     too_long = len(host) > 253 or any(len(label) > 63 for label in labels)
     if too_long or re.search(r"[\s,/@\[\]\\]", host) or re.fullmatch(r"[^:]*:\d*", host):

@@ -16,7 +16,6 @@ from .._errors import Conflict, ConnectError, Moved, Prerequisite, Refused
 from .api_options import OPTIONS
 from .client import LIBRARY, Request
 from .connection_part import NEW, missing
-from .connection_record import Record
 from .environment_links import (
     ENVIRONMENTS,
     Link,
@@ -26,6 +25,7 @@ from .environment_links import (
     texts,
     user_attributes,
 )
+from .environment_record import RecordedEnvironments
 from .find_connection import CONNECTIONS, find_by_id, find_by_name
 from .resource import OmniResource
 
@@ -66,10 +66,7 @@ class Environments(OmniResource):
         #: what this run was told and no read can show: why lists are sent as text, and, where environments are
         #: not listed, which there are
         self._as_text: Refused | None = None
-        self._unlisted = False
-        self._links: dict[str, Link] = {}
-        self._unknown: frozenset[str] = frozenset()
-        self._record: Record | None = None
+        self._recorded: RecordedEnvironments | None = None
 
     def read(self) -> State:
         base = self._find(self.base)
@@ -80,8 +77,8 @@ class Environments(OmniResource):
             base,
             connections,
             {name: found[id] for name, id in ids.items() if id in found},
-            not self._unlisted,
-            self._unknown,
+            self._recorded is None,
+            self._recorded.unknown if self._recorded else frozenset(),
             self._as_text is not None,
             self._read_attributes(base),
         )
@@ -92,29 +89,17 @@ class Environments(OmniResource):
         )
 
     def _read_links(self, base: Mapping[str, Any]) -> dict[str, Link]:
-        found = None if self._unlisted else links(self.client)
-        if found is not None:
-            return {
-                one["connectionId"]: Link(one["id"], texts(one.get("userAttributeValues")))
-                for one in found
-                if one["baseConnectionId"] == base["id"]
-            }
-        if not self._unlisted:
-            self._unlisted = True
-            self._links = self._recorded(base)
-        return dict(self._links)
-
-    def _recorded(self, base: Mapping[str, Any]) -> dict[str, Link]:
-        """The environments that the record of the base connection tells of."""
-        if not self.params["record_path"]:
-            return {}
-        about = {"name": base["name"], "id": base["id"], "instance": self.client.root}
-        self._record = Record(self.params["record_path"], about)
-        return {
-            id: Link(one.get("id"), texts(one.get("values")))
-            for id, one in self._record.environments.items()
-            if isinstance(one, dict)
-        }
+        if self._recorded is None:
+            found = links(self.client)
+            if found is not None:
+                return {
+                    one["connectionId"]: Link(one["id"], texts(one.get("userAttributeValues")))
+                    for one in found
+                    if one["baseConnectionId"] == base["id"]
+                }
+            about = {"name": base["name"], "id": base["id"], "instance": self.client.root}
+            self._recorded = RecordedEnvironments(self.params["record_path"], about)
+        return dict(self._recorded.links)
 
     def _read_attributes(self, base: Mapping[str, Any] | None) -> frozenset[str] | None:
         """The user attributes, where the base connection is to get another one."""
@@ -221,18 +206,13 @@ class Environments(OmniResource):
             try:
                 answer = self.send(change)
             except Refused as refused:
-                if self._there_already(request, refused):
+                if self._recorded and request.method == "POST" and "not valid for this" in refused.said:
+                    self._recorded.note_unknown(request)  # it is there already
                     continue
                 raise self._understood(request, refused) from None
-            self._note(request, answer)
+            if self._recorded:
+                self._recorded.note(request, answer)
             yield change
-
-    def _there_already(self, request: Request, refused: Refused) -> bool:
-        """Where environments are not listed, making one tells that it is there, and no more."""
-        there = self._unlisted and request.method == "POST" and "not valid for this" in refused.said
-        if there:
-            self._unknown |= frozenset(texts(request.body["environmentConnectionIds"]))
-        return there
 
     def _understood(self, request: Request, refused: Refused) -> ConnectError:
         status = refused.detail["status"]
@@ -242,32 +222,9 @@ class Environments(OmniResource):
             self._as_text = refused
         elif status != 404:
             return refused
-        else:  # what the record has of it is no longer so
-            self._keep({id: link for id, link in self._links.items() if not _is_of(link, request)})
+        elif self._recorded:  # what the record has of it is no longer so
+            self._recorded.forget(request)
         return Moved(str(refused), **refused.detail)
-
-    def _note(self, request: Request, answer: Mapping[str, Any]) -> None:
-        """Where environments are not listed, note what there is since ``request``."""
-        if not self._unlisted or not request.path.startswith(ENVIRONMENTS):
-            return
-        found = dict(self._links)
-        for one in answer.get("connectionEnvironments") or answer.get("data") or ():
-            if request.method == "POST":
-                found[str(one.get("connectionId") or one.get("environmentConnectionId"))] = Link(
-                    one["id"], []
-                )
-        for id, link in found.items():
-            if _is_of(link, request):
-                gone = request.method == "DELETE"
-                values = [] if gone else texts(request.body["userAttributeValues"])
-                found[id] = Link(None if gone else link.id, values)
-        self._keep(found)
-
-    def _keep(self, found: Mapping[str, Link]) -> None:
-        self._links = dict(found)
-        if self._record:
-            self._record.environments = {id: link._asdict() for id, link in found.items()}
-            self._record.save()
 
     def result(self, state: State, done: Sequence[Change]) -> dict[str, Any]:
         unverifiable = [name for name, one in state.connections.items() if one and one["id"] in state.unknown]
@@ -292,7 +249,7 @@ class Environments(OmniResource):
         said = []
         keep = (
             ""
-            if self._record
+            if self.params["record_path"]
             else " With O(record_path), those that this module makes are kept in the record."
         )
         if unverifiable:
@@ -307,22 +264,11 @@ class Environments(OmniResource):
                 f"This instance does not list environments, so check mode cannot tell whether {', '.join(guessed)} is "
                 f"one of {self.label} already. What is shown is what a first run would send.{keep}"
             )
-        if self._record and self._record.unwritten:
-            said.append(f"The record of {self.label} is not stored: {self._record.unwritten}.")
-        if self._record and self._record.unread:
-            said.append(
-                f"{self._record.path} does not serve as the record of {self.label}: {self._record.unread}."
-            )
-        return said
+        return said + (self._recorded.warnings(self.label) if self._recorded else [])
 
 
 def _list(values: Sequence[str], state: State) -> Any:
     return ",".join(values) if state.as_text else list(values)
-
-
-def _is_of(link: Link, request: Request) -> bool:
-    """Whether ``request`` is about the environment of ``link``."""
-    return link.id is not None and request.path == f"{ENVIRONMENTS}/{link.id}"
 
 
 def _id(connection: Mapping[str, Any] | None) -> str:

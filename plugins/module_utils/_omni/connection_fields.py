@@ -17,10 +17,10 @@ from .._errors import InvalidInput
 from .connection_checks import (
     check_given,
     check_host,
+    check_name,
+    check_names,
     check_query_timezone,
     check_schemas,
-    check_text,
-    check_texts,
     check_timezone,
     default_schema,
     within,
@@ -58,15 +58,15 @@ class Field:
 
 
 FIELDS = (
-    Field("name", TEXT, check_text, shown=True),
+    Field("name", TEXT, check_name, shown=True),
     Field("host", TEXT, check_host, required=True),
     Field("port", {"type": "int", "default": 5432}, within(1, 65535)),
-    Field("database", TEXT, check_text, required=True, shown=True),
-    Field("username", {"type": "str", "default": "omni"}, check_text, required=True),
-    Field("default_schema", TEXT, check_text, shown=True),
-    Field("include_schemas", {"type": "list", "elements": "str", "default": []}, check_texts),
-    Field("offloaded_schemas", {"type": "list", "elements": "str"}, check_texts),
-    Field("scratch_schema", {"type": "str", "aliases": ["upload_schema"]}, check_text),
+    Field("database", TEXT, check_name, required=True, shown=True),
+    Field("username", {"type": "str", "default": "omni"}, check_name, required=True),
+    Field("default_schema", TEXT, check_name, shown=True),
+    Field("include_schemas", {"type": "list", "elements": "str", "default": []}, check_names),
+    Field("offloaded_schemas", {"type": "list", "elements": "str"}, check_names),
+    Field("scratch_schema", {"type": "str", "aliases": ["upload_schema"]}, check_name),
     Field(
         "system_timezone",
         {"type": "str", "default": "UTC", "aliases": ["database_timezone"]},
@@ -78,7 +78,7 @@ FIELDS = (
     Field("infer_relationships_from_foreign_keys", FLAG),
     Field("infer_relationships_from_column_names", FLAG),
     Field("always_scope_view_names", FLAG),
-    Field("base_role", TEXT, check_text, mutable=True, shown=True),
+    Field("base_role", TEXT, check_name, mutable=True, shown=True),
     Field("password", {"type": "str", "no_log": True}, check_given, api="passwordUnencrypted", mutable=True),
 )
 

@@ -16,7 +16,7 @@ from .._errors import Conflict, InvalidInput, MissingLibrary
 from . import connection_fields as fields
 from . import connection_record as record
 from .client import PASSWORD, Request
-from .connection_checks import check_text
+from .connection_checks import check_name
 from .find_connection import CONNECTIONS, check_id
 from .resource import OmniResource
 
@@ -64,11 +64,11 @@ class ConnectionPlan(OmniResource):
     def _check(self) -> None:
         params, present = self.params, self.params["state"] == "present"
         if params["name"] is not None and (params["name"] or self.id is None or present):
-            check_text(params["name"], "name")
+            check_name(params["name"], "name")
         elif self.id is None or present:
             raise InvalidInput("Reading O(name)", "it is missing", "Give the connection's name.")
         if params["record_path"] is not None:
-            check_text(params["record_path"], "record_path")
+            check_name(params["record_path"], "record_path")
         if params["record_path"] and record.LIBRARY.error is not None:
             raise MissingLibrary(
                 f"Importing {record.LIBRARY.name} in {sys.executable}, for O(record_path)",

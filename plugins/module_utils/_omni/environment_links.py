@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from .._errors import InvalidInput, MissingLibrary, Refused
 from .client import Client
-from .connection_checks import check_text
+from .connection_checks import check_name
 from .connection_part import objects
 from .connection_record import LIBRARY as RECORD_LIBRARY
 
@@ -81,9 +81,9 @@ def check(params: Mapping[str, Any]) -> None:
     """
     names = [params["base_connection"], *(one["connection"] for one in params["environments"])]
     for name, option in [(names[0], "base_connection"), *((name, "environments") for name in names[1:])]:
-        check_text(name, option)
+        check_name(name, option)
     if params["attribute"] is not None:
-        check_text(params["attribute"], "attribute")
+        check_name(params["attribute"], "attribute")
     values = [*(params["default_values"] or ())]
     for one in params["environments"]:
         values += one["values"]
@@ -105,13 +105,13 @@ def check(params: Mapping[str, Any]) -> None:
             "Omni separates values by commas.",
         )
     for value in values:
-        check_text(value, "environments")
+        check_name(value, "environments")
     if params["default_values"] is not None and params["attribute"] is None:
         raise InvalidInput(
             "Reading O(default_values)", "they are values of no attribute", "Set O(attribute)."
         )
     if params["record_path"] is not None:
-        check_text(params["record_path"], "record_path")
+        check_name(params["record_path"], "record_path")
     if params["record_path"] and RECORD_LIBRARY.error is not None:
         raise MissingLibrary(
             f"Importing {RECORD_LIBRARY.name} in {sys.executable}, for O(record_path)",
