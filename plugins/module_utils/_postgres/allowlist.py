@@ -18,10 +18,10 @@ from typing import Any
 from .._converge import Change, shortened
 from .._definition import Definition
 from .._errors import Conflict, InvalidInput, Moved, Unreachable
-from . import allowlist_file, allowlist_managers, allowlist_report
+from . import allowlist_agreement, allowlist_file, allowlist_managers, allowlist_report
 from .allowlist_addresses import networks
 from .allowlist_block import File, Wanted, place
-from .allowlist_server import Facts, Row, Server
+from .allowlist_server import Facts, Server
 from .driver import LIBRARY
 from .login_options import OPTIONS
 from .names import check_name, check_role, check_text
@@ -93,29 +93,8 @@ class Allowlist(PostgresResource):
                 "Run the task on that server's own host; where the file has another name there, set O(path).",
             )
         file = File(facts.data, facts.path, self.session.version, self.server.files)
-        self._refuse_broken(path, facts, file)
+        allowlist_agreement.check_before(path, facts, file)
         return State(facts, path, before[1] / 1e9, file)
-
-    def _refuse_broken(self, path: str, facts: Facts, file: File) -> None:
-        broken = [row for row in facts.rows if row.fatal]
-        if broken:
-            raise Conflict(
-                f"Reading {path}",
-                "it was broken before this task came, and the server would load no change of it: "
-                + "; ".join(map(facts.complaint, broken[:3])),
-                "Repair it first.",
-                lines=[row.number for row in broken],
-            )
-        rules = [rule for rule in file.rules if not rule.unreadable]
-        read = [(rule.number, rule.kind, rule.method) for rule in rules]
-        if len(rules) == len(file.rules) and read != [
-            (row.number, row.kind, row.method) for row in facts.rows
-        ]:
-            raise Conflict(
-                f"Reading {path}",
-                "the server finds other rules in it than this module does",
-                "Add Omni's rules by hand, and report this as a bug.",
-            )
 
     def plan(self, state: State) -> list[Change]:
         data = self._data(state)
@@ -195,7 +174,9 @@ class Allowlist(PostgresResource):
         modified = os.stat(state.path).st_mtime_ns
         allowlist_file.replace(state.path, state.file.data, data)
         try:
-            self._judge(state, self._file(state, data))
+            facts = self.server.facts(self.wanted.role)
+            before, after = (state.facts, state.file), (facts, self._file(state, data))
+            allowlist_agreement.check_after(state.path, self.wanted, self.absent, before, after)
         except BaseException as error:  # also where the task is ended: nobody looked at the file yet
             try:
                 allowlist_file.replace(state.path, data, state.file.data, modified)
@@ -203,39 +184,6 @@ class Allowlist(PostgresResource):
                 if isinstance(error, Conflict):  # it was about their file
                     raise
             raise
-
-    def _judge(self, state: State, wanted: File) -> None:
-        """Raise where the server does not read ``wanted``, or makes of it anything but the old rules and ours."""
-        facts = self.server.facts(self.wanted.role)
-        doing = f"Adding rules to {state.path}"
-        if facts.data != wanted.data:
-            raise Conflict(
-                doing,
-                "the server still sees the old file, which is another one or is mounted alone, as containers do",
-                "Nothing was changed. Run the task where the server runs, or mount the folder instead of the file.",
-            )
-        bad = [row for row in facts.rows if row.fatal]
-        if bad:
-            said = "; ".join(map(facts.complaint, bad[:3]))
-            raise Conflict(doing, f"the server does not take them: {said}", "The file is as it was.")
-        ours, others = self._split(wanted, facts)
-        kind, method = self.wanted.kind.encode(), self.wanted.method.encode()
-        count = 0 if self.absent else len(self.wanted.nets)
-        if [(row.kind, row.method) for row in ours] != [(kind, method)] * count or [
-            (row.kind, row.method, row.error, row.rest) for row in others
-        ] != [(row.kind, row.method, row.error, row.rest) for row in self._split(state.file, state.facts)[1]]:
-            raise Conflict(
-                doing,
-                "the server reads other rules than were meant",
-                "The file is as it was. Add the rules by hand, and report this as a bug.",
-            )
-
-    def _split(self, file: File, facts: Facts) -> tuple[list[Row], list[Row]]:
-        """The server's rows for our block, and all others."""
-        block = file.find(self.wanted)
-        lines = range(block.begin + 1, block.end + 1) if block else ()
-        ours = [row for row in facts.rows if row.file in ("", facts.path) and row.number in lines]
-        return ours, [row for row in facts.rows if row not in ours]
 
     def _reload(self) -> float:
         """Have the server load the file; return when it had done so before."""
@@ -257,11 +205,7 @@ class Allowlist(PostgresResource):
                     "The rules are in the file, and hold once it is loaded: see the server's log, and run again.",
                 )
             time.sleep(0.02)
-        facts = self.server.facts(self.wanted.role)
-        bad = [row for row in facts.rows if row.fatal]
-        if bad:
-            said = "; ".join(map(facts.complaint, bad[:3]))
-            raise Conflict(doing, f"somebody broke the file meanwhile: {said}", "Repair it, and run again.")
+        allowlist_agreement.check_loaded(doing, self.server.facts(self.wanted.role))
 
     def _loaded(self) -> float:
         """When the server loaded its configuration, by a new session."""
