@@ -146,6 +146,8 @@ def test_fixtures_leave_nothing_behind(server: PostgresServer, database: str, ro
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
 def test_the_server_ends_with_its_owner(end: signal.Signals) -> None:
     code = (
+        # A shell starts what runs in the background deaf to Ctrl-C; these tests may be such.
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import time; from tests.sandbox.postgres import PostgresServer\n"
         "with PostgresServer() as server: print(server.socket_dir, server.port, flush=True); time.sleep(60)"
     )
