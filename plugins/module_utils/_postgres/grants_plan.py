@@ -57,9 +57,10 @@ class Planner:
     def lines(self, verb: str, right: Right) -> list[str]:
         """A right as people see it. With a privilege on a table, a REVOKE takes the same one on its columns."""
         whom = f" for {self.role}" if self.named else ""
-        columns = f" ({', '.join(right.columns)})"
-        on_columns = [f"{right}{columns}{whom}"] if right.columns and not self.absent else []
-        return [f"{right}{whom}", *on_columns] if right.whole else on_columns
+        lines = [f"{right}{whom}"] if right.whole else []
+        if right.columns and not self.absent:
+            lines.append(f"{right} ({', '.join(right.columns)}){whom}")
+        return lines
 
     def statement(self, verb: str, rights: Sequence[Right]) -> Statement:
         first, role = rights[0], (self.role,)

@@ -121,7 +121,8 @@ ORDER BY kind, name COLLATE "C"
 
 #: One row. What lacks is in missing and missing_later; where something is to be revoked, what is too
 #: much is in excess and excess_later. The prefilter on relacl finds a grant by the owner without
-#: unpacking the list. A relation that vanished meanwhile has NULL privileges, and lacks nothing.
+#: unpacking a list; of the others, each different list is unpacked once (giving). A relation that vanished
+#: meanwhile has NULL privileges, and lacks nothing.
 RELATIONS = f"""
 WITH {_WHO},
 space AS MATERIALIZED (
@@ -129,12 +130,16 @@ space AS MATERIALIZED (
     FROM (SELECT unnest(%(schemas)s::name[]) AS nspname, true AS modelled UNION ALL
           SELECT unnest(%(others)s::name[]), false) AS listed JOIN pg_namespace AS n USING (nspname)),
 relation AS MATERIALIZED (
-    SELECT c.oid, CASE relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind, relname, relowner, relacl,
-           nspname, relnamespace, usable, modelled AND relkind = ANY (%(kinds)s::text[]) AS modelled
+    -- Names as text: values of type name take 64 bytes each, and thousands of them the way over a disk.
+    SELECT c.oid, CASE relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind, relname::text, relowner, relacl,
+           nspname::text, relnamespace, usable, modelled AND relkind = ANY (%(kinds)s::text[]) AS modelled
     FROM pg_class AS c JOIN space ON space.oid = relnamespace
     WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
       AND NOT EXISTS (SELECT FROM pg_depend
                       WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e')),
+giving AS MATERIALIZED (
+    SELECT acl FROM (SELECT DISTINCT relacl AS acl FROM relation WHERE modelled AND relacl IS NOT NULL) AS acls, role
+    WHERE EXISTS (SELECT FROM aclexplode(acl) WHERE grantee = role.oid AND privilege_type = 'SELECT')),
 ungranted AS MATERIALIZED (
     SELECT relation.*, role.oid AS role,
            me.rolsuper OR has_table_privilege(relation.oid, 'SELECT WITH GRANT OPTION') AS grantable
@@ -142,8 +147,7 @@ ungranted AS MATERIALIZED (
     WHERE modelled AND NOT %(absent)s AND (
         role.oid IS NULL OR relowner <> role.oid
         AND NOT coalesce(relacl @> makeaclitem(role.oid, relowner, 'SELECT', false), false)
-        AND NOT EXISTS (SELECT FROM aclexplode(relacl)
-                        WHERE grantee = role.oid AND privilege_type = 'SELECT'))),
+        AND (relacl IS NULL OR relacl NOT IN (SELECT acl FROM giving)))),
 missing AS (
     SELECT ungranted.*, CASE WHEN NOT grantable THEN 'option' WHEN NOT usable THEN 'schema' ELSE '' END AS hindrance,
            CASE WHEN grantable AND usable
@@ -254,7 +258,8 @@ SELECT (SELECT count(*) FROM relation WHERE modelled) AS relations,
             CASE WHEN revoked_as <> 0 THEN pg_get_userbyid(revoked_as) END,
             given AND NOT %(absent)s, whole, grantable, columns, grantable_columns, passed_on,
             of_owner, grantor_usable
-        ) ORDER BY kind COLLATE "C" DESC, privilege_type COLLATE "C", nspname, relname, grantor), '[]')
+        ) ORDER BY kind COLLATE "C" DESC, privilege_type COLLATE "C", nspname COLLATE "C",
+            relname COLLATE "C", grantor), '[]')
         FROM excess) AS excess,
        (SELECT coalesce(json_agg(json_build_array(
             defaclobjtype, defaclnamespace::bigint, nspname, privilege_type, rolname, able,

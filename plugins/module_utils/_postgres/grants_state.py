@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from .default_privileges import KINDS as DEFAULT_PRIVILEGES
@@ -31,9 +32,8 @@ class PassedOn(NamedTuple):
     grantable: bool
 
 
-@dataclass(frozen=True)
-class Right:
-    """A privilege on one thing, which lacks or is too much.
+class Right(NamedTuple):
+    """A privilege on one thing, which lacks or is too much. A tuple, since there may be tens of thousands.
 
     :param kind: DATABASE, SCHEMA, TABLE (which views are too) or SEQUENCE. Or TABLES, SEQUENCES or SCHEMAS: what
         ``owner`` makes later in the schema that is ``name``, () for any.
@@ -146,11 +146,17 @@ def too_much_in_place(place: Mapping[str, Any], given: bool, role: str, exclusiv
 
 
 def lacking_in_relations(row: Mapping[str, Any]) -> list[Right]:
+    """Tables before sequences, each by their names."""
     columns = ("kind", "schema", "name", "oid", "owner", "hindrance", "as_role")
-    found = sorted(zip(*(row[f"lacking_{column}"] or () for column in columns)))
-    rights = [Right(kind, (schema, name), "SELECT", *rest) for kind, schema, name, *rest in found]
-    first = [right for right in rights if right.kind == "TABLE"]
-    return first + [right for right in rights if right.kind != "TABLE"]
+    rights = [
+        Right(kind, (schema, name), "SELECT", oid, owner, hindrance, as_role)
+        for kind, schema, name, oid, owner, hindrance, as_role in zip(
+            *(row[f"lacking_{column}"] or () for column in columns)
+        )
+    ]
+    rights.sort(key=attrgetter("name"))
+    rights.sort(key=attrgetter("kind"), reverse=True)
+    return rights
 
 
 def too_much_in_relations(rows: Sequence[Sequence[Any]], role: str) -> list[Right]:
@@ -215,4 +221,4 @@ def _unless_passed_on(right: Right, role: str, entries: Sequence[Sequence[Any]] 
         reached -= {entry.grantee for entry in left if entry.grantable}
     if not chain:
         return right
-    return replace(right, hindrance=PASSED_ON, passed_on=tuple(chain))
+    return right._replace(hindrance=PASSED_ON, passed_on=tuple(chain))

@@ -448,7 +448,7 @@ def test_a_grant_without_effect_is_found_out(
         state = read(resource)
         return replace(
             state,
-            missing=tuple(right if right.later else replace(right, hindrance="") for right in state.missing),
+            missing=tuple(right if right.later else right._replace(hindrance="") for right in state.missing),
         )
 
     monkeypatch.setattr(grants.Grants, "read", misled)

@@ -73,18 +73,18 @@ def build(monkeypatch: pytest.MonkeyPatch, **options: Any) -> Any:
         ([], []),
         ([DATABASE], [("GRANT CONNECT ON DATABASE {} TO {}", (("sales",),), OMNI)]),
         (
-            [PUBLIC, replace(PUBLIC, name=("x",))],
+            [PUBLIC, PUBLIC._replace(name=("x",))],
             [("GRANT USAGE ON SCHEMA {} TO {}", (("public",), ("x",)), OMNI)],
         ),
         (
-            [TABLE, replace(TABLE, name=("x", "u"), owner="etl"), SEQUENCE],
+            [TABLE, TABLE._replace(name=("x", "u"), owner="etl"), SEQUENCE],
             [
                 ("GRANT SELECT ON TABLE {} TO {}", (("public", "t"), ("x", "u")), OMNI),
                 ("GRANT SELECT ON SEQUENCE {} TO {}", (("public", "s"),), OMNI),
             ],
         ),
         (
-            [LATER, replace(LATER, kind="SEQUENCES"), replace(LATER, name=("b",)), replace(LATER, owner="dba")],
+            [LATER, LATER._replace(kind="SEQUENCES"), LATER._replace(name=("b",)), LATER._replace(owner="dba")],
             [
                 (f"{FOR_ROLE} IN SCHEMA {{}} GRANT SELECT ON TABLES TO {{}}", ("etl",), (("a",), ("b",)), OMNI),
                 (f"{FOR_ROLE} IN SCHEMA {{}} GRANT SELECT ON SEQUENCES TO {{}}", ("etl",), (("a",),), OMNI),
@@ -92,7 +92,7 @@ def build(monkeypatch: pytest.MonkeyPatch, **options: Any) -> Any:
             ],
         ),
         (
-            [TABLE, replace(TABLE, name=("public", "theirs"), hindrance=NO_OPTION), replace(LATER, hindrance=CREATOR)],
+            [TABLE, TABLE._replace(name=("public", "theirs"), hindrance=NO_OPTION), LATER._replace(hindrance=CREATOR)],
             [("GRANT SELECT ON TABLE {} TO {}", (("public", "t"),), OMNI)],
         ),
     ],
@@ -107,19 +107,19 @@ def test_what_is_granted(missing: list[Right], planned: list[Any], monkeypatch: 
     [
         (
             "present",
-            [replace(TABLE, privilege="INSERT"), replace(TABLE, privilege="INSERT", name=("x", "u"))],
+            [TABLE._replace(privilege="INSERT"), TABLE._replace(privilege="INSERT", name=("x", "u"))],
             [("REVOKE INSERT ON TABLE {} FROM {}", (("public", "t"), ("x", "u")), OMNI)],
             ["INSERT on table public.t", "INSERT on table x.u"],
         ),
         (
             "present",
-            [replace(TABLE, columns=("id", "name"))],
+            [TABLE._replace(columns=("id", "name"))],
             [("REVOKE SELECT ON TABLE {} FROM {}", (("public", "t"),), OMNI)],
             ["SELECT on table public.t", "SELECT on table public.t (id, name)"],
         ),
         (
             "absent",
-            [replace(TABLE, columns=("id", "name")), replace(TABLE, name=("x", "u")), PUBLIC],
+            [TABLE._replace(columns=("id", "name")), TABLE._replace(name=("x", "u")), PUBLIC],
             [
                 (
                     "REVOKE SELECT ON TABLE {} FROM {}; GRANT SELECT ({}) ON TABLE {} TO {}",
@@ -132,7 +132,7 @@ def test_what_is_granted(missing: list[Right], planned: list[Any], monkeypatch: 
         ),
         (
             "present",
-            [replace(LATER, name=()), LATER, replace(LATER, kind="SCHEMAS", name=(), privilege="USAGE")],
+            [LATER._replace(name=()), LATER, LATER._replace(kind="SCHEMAS", name=(), privilege="USAGE")],
             [
                 (f"{FOR_ROLE} REVOKE SELECT ON TABLES FROM {{}}", ("etl",), OMNI),
                 (f"{FOR_ROLE} IN SCHEMA {{}} REVOKE SELECT ON TABLES FROM {{}}", ("etl",), (("a",),), OMNI),
@@ -144,18 +144,18 @@ def test_what_is_granted(missing: list[Right], planned: list[Any], monkeypatch: 
                 "USAGE on later schemas of etl in any schema",
             ],
         ),
-        ("present", [replace(TABLE, hindrance=GRANTOR)], [], []),
+        ("present", [TABLE._replace(hindrance=GRANTOR)], [], []),
         (
             "present",
-            [replace(TABLE, privilege="UPDATE", whole=False, columns=("id",))],
+            [TABLE._replace(privilege="UPDATE", whole=False, columns=("id",))],
             [("REVOKE UPDATE ({}) ON TABLE {} FROM {}", (("id",),), (("public", "t"),), OMNI)],
             ["UPDATE on table public.t (id)"],
         ),
         (
             "present",
             [
-                replace(TABLE, option=True, whole=False, columns=("id",)),
-                replace(TABLE, name=("x", "u"), option=True, columns=("id",)),
+                TABLE._replace(option=True, whole=False, columns=("id",)),
+                TABLE._replace(name=("x", "u"), option=True, columns=("id",)),
             ],
             [
                 ("REVOKE GRANT OPTION FOR SELECT ({}) ON TABLE {} FROM {}", (("id",),), (("public", "t"),), OMNI),
@@ -169,7 +169,7 @@ def test_what_is_granted(missing: list[Right], planned: list[Any], monkeypatch: 
         ),
         (
             "absent",
-            [replace(TABLE, columns=("id", "name"), grantable=("name",))],
+            [TABLE._replace(columns=("id", "name"), grantable=("name",))],
             [
                 (
                     "REVOKE SELECT ON TABLE {} FROM {}; GRANT SELECT ({}) ON TABLE {} TO {}; "
@@ -194,10 +194,10 @@ def test_what_is_revoked(
 
 UNABLE: dict[str, Any] = {
     "missing": (
-        replace(TABLE, hindrance=NO_OPTION), TABLE,
-        replace(LATER, hindrance=CREATOR), replace(LATER, name=("b",), hindrance=CREATOR),
+        TABLE._replace(hindrance=NO_OPTION), TABLE,
+        LATER._replace(hindrance=CREATOR), LATER._replace(name=("b",), hindrance=CREATOR),
     ),
-    "excess": (replace(TABLE, privilege="UPDATE", owner="etl", hindrance=GRANTOR),),
+    "excess": (TABLE._replace(privilege="UPDATE", owner="etl", hindrance=GRANTOR),),
 }  # fmt: skip
 
 
@@ -226,7 +226,7 @@ def test_what_this_login_cannot_manage(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_statement_names_so_many_relations_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    rights = tuple(replace(TABLE, name=("public", f"t{number}")) for number in range(2 * CHUNK + 1))
+    rights = tuple(TABLE._replace(name=("public", f"t{number}")) for number in range(2 * CHUNK + 1))
     for state in (replace(GRANTED, missing=rights), replace(GRANTED, excess=rights)):
         changes = build(monkeypatch).plan(state)
         assert [len(change.payload.parts[0]) for change in changes] == [CHUNK, CHUNK, 1]
@@ -238,8 +238,8 @@ def test_a_statement_names_so_many_relations_and_no_more(monkeypatch: pytest.Mon
 def test_what_was_already_there_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same number in check mode, where nothing was granted yet, and after a run."""
     resource = build(monkeypatch)
-    before = replace(GRANTED, missing=(TABLE, SEQUENCE, replace(LATER, hindrance=CREATOR)))
-    after = replace(GRANTED, missing=(replace(LATER, hindrance=CREATOR),))
+    before = replace(GRANTED, missing=(TABLE, SEQUENCE, LATER._replace(hindrance=CREATOR)))
+    after = replace(GRANTED, missing=(LATER._replace(hindrance=CREATOR),))
     done = resource.plan(before)
     for state in (before, after):
         learned = {**resource.report(done), **resource.result(state, done)}
@@ -253,8 +253,8 @@ def test_what_was_already_there_is_counted(monkeypatch: pytest.MonkeyPatch) -> N
 def test_statements_that_differ_in_who_they_are_run_as(monkeypatch: pytest.MonkeyPatch) -> None:
     rights = (
         TABLE,
-        replace(TABLE, name=("x", "u"), as_role="etl"),
-        replace(TABLE, name=("x", "v"), as_role="etl"),
+        TABLE._replace(name=("x", "u"), as_role="etl"),
+        TABLE._replace(name=("x", "v"), as_role="etl"),
     )
     for state in (replace(GRANTED, missing=rights), replace(GRANTED, excess=rights)):
         changes = build(monkeypatch).plan(state)
@@ -308,7 +308,7 @@ def test_a_grant_is_known_by_its_object(monkeypatch: pytest.MonkeyPatch) -> None
     resource = build(monkeypatch)
     first, same, anew = (
         resource.plan(replace(GRANTED, missing=(right,)))[0].effects
-        for right in (TABLE, replace(TABLE, name=("public", "renamed")), replace(TABLE, oid=9))
+        for right in (TABLE, TABLE._replace(name=("public", "renamed")), TABLE._replace(oid=9))
     )
     assert first == same
     assert not first & anew
@@ -331,7 +331,7 @@ def past_locks(
             raise Refused("", sqlstate="55P03")
 
     sender = PastLocks(send, patience)
-    rights = [replace(TABLE, name=("public", f"t{number}"), oid=number) for number in range(tables)]
+    rights = [TABLE._replace(name=("public", f"t{number}"), oid=number) for number in range(tables)]
     made = list(sender.send(list(planner.changes("GRANT", rights)), locked={7}))
     return (
         [right.name[1] for change in made for right in change.rights],
@@ -376,7 +376,7 @@ def test_people_hear_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource, "transact", transact)
     monkeypatch.setattr(resource.session, "transaction", transaction)
     monkeypatch.setattr(resource.session, "rows", lambda query, values: [])
-    rights = tuple(replace(TABLE, name=("public", f"t{number}"), oid=number) for number in range(4 * CHUNK))
+    rights = tuple(TABLE._replace(name=("public", f"t{number}"), oid=number) for number in range(4 * CHUNK))
     list(resource.apply(resource.plan(replace(GRANTED, missing=rights))))
     assert [line.split(" in ")[0] for line in told] == [
         f"{done * CHUNK} of {4 * CHUNK} privileges are set" for done in (2, 4)
