@@ -36,7 +36,7 @@ format: setup
 clean:
 	rm -rf .venv .build
 
--include molecule/molecule.mk tests/runners/matrix.mk tests/bench/bench.mk
+-include molecule/molecule.mk tests/runners/matrix.mk tests/runners/recipes.mk tests/bench/bench.mk
 
 .venv/made.stamp:
 	found=$$(sh tests/runners/find_python.sh) && "$$found" -m venv --clear .venv

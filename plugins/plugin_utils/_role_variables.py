@@ -238,7 +238,8 @@ def left_out(module: str, task_vars: Mapping[str, Any], template: Callable[[Any]
     if module == "omni_pg_allowlist" and template(task_vars.get("omni_postgres_allowlist_by")) == "provider":
         return (
             "omni_postgres_allowlist_by is provider, so this step is skipped: the provider's own firewall has to let "
-            "Omni's addresses in."
+            "Omni's addresses in. docs/managed_services.md of this collection has playbooks that do it, for AWS, Azure "
+            "and Google Cloud."
         )
     return ""
 
