@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import platform
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -34,6 +35,23 @@ class Library:
     name: str
     package: str
     error: ImportError | None
+
+    def require(self, what_for: str = "") -> None:
+        """
+        :param what_for: follows the name of what is missing, in the message.
+        :raises MissingLibrary: says in which Python, on which machine, and how it gets there.
+        """
+        if self.error is None:
+            return
+        todo = f"{sys.executable} -m pip install {self.package}"
+        if sys.prefix == sys.base_prefix:  # it may be the system's own, where pip is mostly refused
+            todo = f"apt install python3-{self.name}, where that is Debian's own Python; else {todo}"
+        raise MissingLibrary(
+            f"Importing {self.name} in {sys.executable} on {platform.node()}{what_for}",
+            str(self.error),
+            f"Install it there: {todo}.",
+            library=self.name,
+        )
 
     def shipped(self, run_dir: str) -> Path:
         """A file that is touched after each task of a run which needs this library, and was shipped: it may
@@ -71,13 +89,7 @@ class Definition:
         """
         secrets: set[str] = set()
         try:
-            if self.library.error is not None:
-                raise MissingLibrary(
-                    f"Importing {self.library.name} in {sys.executable}",
-                    str(self.library.error),
-                    f"Install it there: pip install {self.library.package}.",
-                    library=self.library.name,
-                )
+            self.library.require()
             resource = self.build(params)
             secrets = resource.secrets
             resource.progress = progress or resource.progress

@@ -36,6 +36,8 @@ _LOGIN = {
     "statement_timeout": "omni_postgres_statement_timeout",
     "on_standby": "omni_postgres_on_standby",
 }
+#: Keywords of a task in the database that messages name, and the role's variables for them.
+_KEYWORDS = {"become": "omni_postgres_become", "become_user": "omni_postgres_become_user"}
 _API = {
     "api_url": "omni_postgres_api_url",
     "api_token": "omni_postgres_api_token",
@@ -179,7 +181,8 @@ EMPTY_IS_NONE = {"omni_postgres_upload_schema"}
 
 def callers_names(module: str) -> dict[str, str]:
     """What the role calls the options of ``module``."""
-    return {**ROLE_VARIABLES.get(module, {}), **IN_TASKS.get(module, {})}
+    own = {**ROLE_VARIABLES.get(module, {}), **IN_TASKS.get(module, {})}
+    return {**_KEYWORDS, **own} if "login_db" in own else own
 
 
 #: All variables of the role. Once for all: each task of each host looks for others.

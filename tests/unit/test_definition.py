@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import socket
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -86,12 +88,21 @@ def test_whoever_ends_the_process_may(error: BaseException) -> None:
     assert Probe.closed
 
 
-def test_a_library_that_is_not_there_is_named() -> None:
+@pytest.mark.parametrize("in_venv", [True, False])
+def test_a_library_that_is_not_there_is_named(in_venv: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the Python and the machine that lack it, and what gets it there: the system's own Python mostly refuses
+    pip, and its packages do not reach a virtual environment."""
+    monkeypatch.setattr("sys.prefix", "/somewhere" if in_venv else sys.base_prefix)
     result, secrets = perform(
         library=Library("thing", "thing-binary", ImportError("No module named 'thing'"))
     )
     assert result["error"] == {"kind": "missing_library", "library": "thing"}
-    assert "No module named 'thing'. Install it there: pip install thing-binary." in result["msg"]
+    pip = f"{sys.executable} -m pip install thing-binary."
+    todo = pip if in_venv else f"apt install python3-thing, where that is Debian's own Python; else {pip}"
+    assert result["msg"] == (
+        f"Importing thing in {sys.executable} on {socket.gethostname()}: No module named 'thing'. "
+        f"Install it there: {todo}"
+    )
     assert secrets == set()
 
 

@@ -92,7 +92,7 @@ def test_the_table_names_options(module: str) -> None:
     definition = import_module(
         f"ansible_collections.omni_analytics.connect.plugins.modules.{module}"
     ).DEFINITION
-    assert callers_names(module).keys() <= definition.options.keys()
+    assert callers_names(module).keys() <= {*definition.options, "become", "become_user"}
 
 
 def test_the_connection_of_the_environments_goes_by_its_id_where_there_is_one() -> None:

@@ -38,7 +38,7 @@ class Field:
     :param spec: the option, as in an argument spec.
     :param check: raises InvalidInput for a value (and an option's name) that cannot be meant.
     :param api: its name in Omni's API, where that is not the option in camel case.
-    :param required: a connection cannot be without it.
+    :param required: what a connection cannot be without, where it is that.
     :param mutable: whether Omni's API can change it.
     :param shown: whether Omni's API shows it.
     """
@@ -47,7 +47,7 @@ class Field:
     spec: Mapping[str, Any]
     check: Callable[[Any, str], None] | None = None
     api: str = ""
-    required: bool = False
+    required: str = ""
     mutable: bool = False
     shown: bool = False
 
@@ -59,10 +59,10 @@ class Field:
 
 FIELDS = (
     Field("name", TEXT, check_name, shown=True),
-    Field("host", TEXT, check_host, required=True),
+    Field("host", TEXT, check_host, required="the address at which Omni reaches the database"),
     Field("port", {"type": "int", "default": 5432}, within(1, 65535)),
-    Field("database", TEXT, check_name, required=True, shown=True),
-    Field("username", {"type": "str", "default": "omni"}, check_name, required=True),
+    Field("database", TEXT, check_name, required="one", shown=True),
+    Field("username", {"type": "str", "default": "omni"}, check_name, required="one"),
     Field("default_schema", TEXT, check_name, shown=True),
     Field("include_schemas", {"type": "list", "elements": "str", "default": []}, check_names),
     Field("offloaded_schemas", {"type": "list", "elements": "str"}, check_names),
@@ -96,7 +96,9 @@ def check(params: Mapping[str, Any]) -> None:
     for field in FIELDS:
         value = params[field.option]
         if field.required and not value:
-            raise InvalidInput(f"Reading O({field.option})", "it is missing", "A connection needs one.")
+            raise InvalidInput(
+                f"Reading O({field.option})", "it is missing", f"A connection needs {field.required}."
+            )
         if value is not None and field.check:
             field.check(value, field.option)
     include = params["include_schemas"]

@@ -6,13 +6,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from .._converge import MASK, Change
-from .._errors import Conflict, InvalidInput, MissingLibrary
+from .._errors import Conflict, InvalidInput
 from . import connection_fields as fields
 from . import connection_record as record
 from .client import PASSWORD, Request
@@ -69,13 +68,8 @@ class ConnectionPlan(OmniResource):
             raise InvalidInput("Reading O(name)", "it is missing", "Give the connection's name.")
         if params["record_path"] is not None:
             check_name(params["record_path"], "record_path")
-        if params["record_path"] and record.LIBRARY.error is not None:
-            raise MissingLibrary(
-                f"Importing {record.LIBRARY.name} in {sys.executable}, for O(record_path)",
-                str(record.LIBRARY.error),
-                f"Install it there: pip install {record.LIBRARY.package}.",
-                library=record.LIBRARY.name,
-            )
+        if params["record_path"]:
+            record.LIBRARY.require(", for O(record_path)")
         if params["on_immutable_change"] == "accept" and not params["record_path"]:
             raise InvalidInput(
                 "Reading O(on_immutable_change)", "accept has no record to write to", "Set O(record_path)."

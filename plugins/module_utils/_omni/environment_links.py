@@ -6,11 +6,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from .._errors import InvalidInput, MissingLibrary, Refused
+from .._errors import InvalidInput, Refused
 from .client import Client
 from .connection_checks import check_name
 from .connection_part import objects
@@ -112,10 +111,5 @@ def check(params: Mapping[str, Any]) -> None:
         )
     if params["record_path"] is not None:
         check_name(params["record_path"], "record_path")
-    if params["record_path"] and RECORD_LIBRARY.error is not None:
-        raise MissingLibrary(
-            f"Importing {RECORD_LIBRARY.name} in {sys.executable}, for O(record_path)",
-            str(RECORD_LIBRARY.error),
-            f"Install it there: pip install {RECORD_LIBRARY.package}.",
-            library=RECORD_LIBRARY.name,
-        )
+    if params["record_path"]:
+        RECORD_LIBRARY.require(", for O(record_path)")

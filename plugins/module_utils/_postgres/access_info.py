@@ -215,7 +215,7 @@ class Access(Resource):
         }
         if fail_on is not None:
             result["warnings"] = [
-                f"Role {self.role} in {self.where}: {what}."
+                f"Role {self.role} in {self.where}: {what}." + self._other_way(kind, state.login)
                 for kind, what in findings.items()
                 if kind not in fatal
             ]
@@ -223,6 +223,13 @@ class Access(Resource):
             result.update(failed=True, error={"kind": "access", "findings": list(fatal)})
             result["msg"] = f"In {self.where}: {result['msg']}"
         return result
+
+    def _other_way(self, kind: str, login: LoginOutcome) -> str:
+        """How to prove a password where the socket lets in nobody but the system user of that name."""
+        by_socket = not (self.params["login_host"] or self.params["verify_host"])
+        if kind == "login" and login.state == "refused" and by_socket:
+            return " Set O(verify_host) to an address of the server, such as 127.0.0.1, to log in over TCP."
+        return ""
 
     def _listed(self, entries: Any) -> dict[str, Any]:
         return shortened(list(entries), self.max_listed)

@@ -23,7 +23,7 @@ PATIENCE = 300
 UNFINISHED = ".omni_analytics.connect."
 
 ADVICE = {
-    errno.EACCES: "Run as the user that the folder belongs to, which is mostly postgres (become_user).",
+    errno.EACCES: "Run as the user that the folder belongs to, mostly postgres: O(become=true), and O(become_user).",
     errno.EPERM: "It may be immutable (chattr), or only root may do this.",
     errno.EBUSY: "The file alone is mounted there, as containers do: mount its folder, or change the file outside.",
     errno.EROFS: "It is mounted read-only, as a ConfigMap is: change the rules where the file comes from.",
@@ -50,7 +50,7 @@ def read(path: str) -> bytes:
         raise Refused(
             f"Reading {path}",
             _said(error),
-            "Run as the user that the server runs as, which is mostly postgres.",
+            "Run as the user that the server runs as, which is mostly postgres: O(become=true), and O(become_user).",
         ) from None
 
 

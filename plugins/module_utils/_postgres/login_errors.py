@@ -13,6 +13,11 @@ WRONG_PASSWORD = "Check O(login_user) and O(login_password)."
 #: What the server or libpq says, and what to do about it. The first one that fits counts. libpq's own words are
 #: English, see connect.py; a server may speak another language, and then the last line below is all there is.
 ADVICE = (
+    (
+        "Peer authentication failed",
+        "By the socket the server lets in only the system user of that name (peer). Run the task as that user: "
+        "O(become=true), and O(become_user).",
+    ),
     ("authentication failed", WRONG_PASSWORD),
     ("no password supplied", "Set O(login_password)."),
     ("pg_hba.conf", "The server's pg_hba.conf does not allow this login from here."),
@@ -23,7 +28,17 @@ ADVICE = (
     ("remaining connection slots", "All connections of the server are in use: run again later."),
     ("permission denied for database", "Grant CONNECT on the database to the role that logs in."),
     ('database "', "Check O(login_db): it is the database that Omni will read."),
+    (
+        "does not exist",
+        "Check O(login_user). Where it is not set, the name is that of the system user who runs the task; "
+        "O(become=true) and O(become_user) make it another.",
+    ),
     ("the database system is", "Run again when the server is up."),
+    (
+        "Is the server running locally",
+        "Check O(login_unix_socket), the folder of the socket on the host where the task runs, and O(login_port); and "
+        "that the server runs there.",
+    ),
     ("Connection refused", "Check O(login_host) and O(login_port), and that the server runs."),
     (
         "timeout expired",

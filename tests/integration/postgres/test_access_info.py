@@ -653,7 +653,9 @@ def test_a_socket_for_the_rights_and_tcp_for_the_password(
         tcp = perform(DEFINITION, {**arguments, **socket, "login_host": server.host, "password": "wrong"})
     assert (refused["login"]["state"], refused["readable"]) == ("refused", refused["relations"])
     assert "Peer authentication failed" in findings(refused)["login"]
-    assert any("Peer authentication failed" in text for text in refused["warnings"])
+    (warning,) = refused["warnings"]
+    assert "Peer authentication failed" in warning
+    assert "Set verify_host to an address of the server" in warning
     assert (proved["login"], findings(proved)) == ({"state": "succeeded", "how": "with its password"}, {})
     assert findings(wrong) == {"role": "its password is not the one given"}
     assert wrong["readable"] == wrong["relations"] > 0

@@ -201,6 +201,8 @@ def test_the_password_that_a_server_gets_is_the_one_given(
         ("53300", "sorry, too many clients already", "are in use: run again later."),
         ("53300", 'too many connections for role "omni"', "are in use: run again later."),
         ("53300", "remaining connection slots are reserved", "are in use: run again later."),
+        ("28000", 'role "root" does not exist', "Where it is not set, the name is that of the system user"),
+        ("28000", 'Peer authentication failed for user "postgres"', "become: true, and become_user."),
         ("XX000", "etwas anderes", "Check the login options."),
     ],
 )
@@ -217,6 +219,10 @@ def test_what_to_do_about_a_refusal_of_the_server(sqlstate: str, text: str, advi
     [
         ({"login_host": "database-1.invalid"}, "Check login_host."),
         ({"login_host": "127.0.0.1", "login_port": 1}, "Check login_host and login_port, and that the"),
+        (
+            {"login_unix_socket": "/nowhere"},
+            "Check login_unix_socket, the folder of the socket on the host where",
+        ),
         ({"login_host": "a" * 64 + ".example.com"}, "Check login_host."),
     ],
 )
