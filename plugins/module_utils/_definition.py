@@ -41,17 +41,21 @@ class Library:
         :param what_for: follows the name of what is missing, in the message.
         :raises MissingLibrary: says in which Python, on which machine, and how it gets there.
         """
-        if self.error is None:
-            return
-        todo = f"{sys.executable} -m pip install {self.package}"
-        if sys.prefix == sys.base_prefix:  # it may be the system's own, where pip is mostly refused
-            todo = f"apt install python3-{self.name}, where that is Debian's own Python; else {todo}"
-        raise MissingLibrary(
-            f"Importing {self.name} in {sys.executable} on {platform.node()}{what_for}",
-            str(self.error),
-            f"Install it there: {todo}.",
-            library=self.name,
-        )
+        if self.error is not None:
+            raise MissingLibrary(
+                f"Importing {self.name} in {sys.executable} on {platform.node()}{what_for}",
+                str(self.error),
+                f"Install it there: {self.how_to_install()}.",
+                library=self.name,
+            )
+
+    def how_to_install(self) -> str:
+        """What gets it into this Python."""
+        pip = f"{sys.executable} -m pip install {self.package}"
+        if sys.prefix != sys.base_prefix:
+            return pip
+        # It may be the system's own, where pip is mostly refused.
+        return f"apt install python3-{self.name}, where that is Debian's own Python; else {pip}"
 
     def shipped(self, run_dir: str) -> Path:
         """A file that is touched after each task of a run which needs this library, and was shipped: it may

@@ -29,7 +29,7 @@ from ansible.utils.display import Display
 
 from ..module_utils._deadline import start_thread
 from ..module_utils._definition import Definition
-from ..module_utils._errors import Abandoned, Skipped
+from ..module_utils._errors import Abandoned, MissingLibrary, Skipped
 from ..module_utils._option_marks import render
 from . import _role_variables as role
 
@@ -79,7 +79,7 @@ class InProcess(ShippedModule):
                 task_vars = self._with_interpreter(task_vars, sys.executable)
             try:
                 start_thread(_end_with_ansible)
-                return super().run(tmp, task_vars)
+                return self._with_both_pythons(super().run(tmp, task_vars))
             finally:
                 self._note_shipped()
         self._heed_jobs()
@@ -110,6 +110,14 @@ class InProcess(ShippedModule):
             # libpq's Kerberos and Apple's frameworks kill a process that forked without exec.
             return "macOS", True
         return "", False
+
+    def _with_both_pythons(self, result: dict[str, Any]) -> dict[str, Any]:
+        """Where two Pythons of the controller lack the library, name the one that is meant to have it, too."""
+        library = self.definition.library
+        lacks_it = result.get("error", {}).get("kind") == MissingLibrary.kind
+        if lacks_it and library.error is not None and self._connection.transport == "local":
+            result["msg"] += f" Or in the Python that runs Ansible: {library.how_to_install()}."
+        return result
 
     def _note_shipped(self) -> None:
         """Note for the run's later tasks that one wrote, or may write, what they did not see."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import socket
 import sys
 import venv
 from pathlib import Path
@@ -118,6 +119,26 @@ def test_which_door_and_why(login: dict[str, Any], other_python: str, tmp_path: 
             assert result.status in ("failed", "unreachable"), keywords
         else:
             assert result.status == "ok", (keywords, result)
+
+
+def test_where_no_python_of_the_controller_has_the_library(
+    login: dict[str, Any], other_python: str, tmp_path: Path
+) -> None:
+    """Both are named: the one that Ansible took, and the one that runs Ansible."""
+    (tmp_path / "psycopg2.py").write_text("raise ImportError(\"No module named 'psycopg2'\")\n")
+    found = harness.module(
+        "omni_pg_access_info",
+        {**login, "role": "etl"},
+        door="in_process",
+        vars={"ansible_python_interpreter": other_python},
+        env={"PYTHONPATH": str(tmp_path)},
+    )
+    assert found["error"] == {"kind": "missing_library", "library": "psycopg2"}
+    assert found["msg"] == (
+        f"Importing psycopg2 in {other_python} on {socket.gethostname()}: No module named 'psycopg2'. "
+        f"Install it there: {other_python} -m pip install psycopg2-binary. "
+        f"Or in the Python that runs Ansible: {sys.executable} -m pip install psycopg2-binary."
+    )
 
 
 def test_kept_files_are_shipped_to_ansibles_own_python(login: dict[str, Any]) -> None:
