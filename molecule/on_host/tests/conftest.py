@@ -29,7 +29,24 @@ def as_omni(container: testinfra.host.Host, instance: dict[str, Any]) -> Callabl
             "PGPASSWORD=%s psql --no-psqlrc --tuples-only --no-align --command=%s %s",
             instance["omni_password"],
             sql,
-            "host=localhost dbname=sales user=omni sslmode=require",
+            "host=127.0.0.1 port=5433 dbname=sales user=omni sslmode=require",
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def as_postgres(container: testinfra.host.Host) -> Callable[..., Any]:
+    """Runs SQL as the system user postgres, over the socket, and returns how psql ended."""
+
+    def run(sql: str, *options: str) -> Any:
+        psql = ["psql", "-XAt", "--port=5433", *options, f'--command="{sql}"']
+        return container.run("su postgres -c %s", " ".join(psql))
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def rules_file(as_postgres: Callable[..., Any]) -> str:
+    """The path of the pg_hba.conf that the server reads."""
+    return str(as_postgres("SHOW hba_file").stdout.strip())

@@ -23,10 +23,15 @@ def test_it_uploads(as_omni):
     assert as_omni("BEGIN; CREATE TABLE omni_uploads.budget (amount numeric); ROLLBACK").rc == 0
 
 
-def test_the_superuser_has_no_password(container):
+def test_the_superuser_has_no_password(as_postgres):
     """So the socket was the only way in for the steps."""
-    sql = "SELECT rolpassword IS NULL FROM pg_authid WHERE rolname = 'postgres'"
-    assert container.check_output("su postgres -c %s", f'psql -XAtc "{sql}"') == "t"
+    found = as_postgres("SELECT rolpassword IS NULL FROM pg_authid WHERE rolname = 'postgres'")
+    assert found.stdout.strip() == "t"
+
+
+def test_the_socket_lets_in_nobody_but_the_system_user_of_that_name(as_postgres):
+    """So the password was proved over TCP."""
+    assert "Peer authentication failed" in as_postgres("SELECT 1", "--username=omni", "sales").stderr
 
 
 def test_omni_has_one_connection_with_the_password_that_logs_in(fake, instance):
