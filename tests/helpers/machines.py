@@ -43,13 +43,17 @@ LogLevel ERROR
 """
 
 
-def what_is_missing() -> str:
-    """Why no machines can be made here, or ""."""
-    if os.geteuid() != 0:
-        return "networks of their own need root"
-    programs = ("ip", "unshare", "nsenter", "setpriv", "ssh", "ssh-keygen", SSHD)
-    absent = [program for program in programs if shutil.which(program) is None]
-    return f"there is no {', '.join(absent)} here" if absent else ""
+PROGRAMS = ("ip", "unshare", "nsenter", "setpriv", "ssh", "ssh-keygen", SSHD)
+
+
+def missing_programs() -> list[str]:
+    return [program for program in PROGRAMS if shutil.which(program) is None]
+
+
+def may_make_machines() -> bool:
+    """Whether we are a root who may, which one in a container mostly may not."""
+    may = subprocess.run(["unshare", "--net", "true"], check=False, capture_output=True)
+    return os.geteuid() == 0 and may.returncode == 0
 
 
 class Machine:

@@ -54,6 +54,13 @@ def test_every_variable_is_specified_known_and_documented() -> None:
     assert {*SPEC, RESULT} == set(NAME.findall((ROLE / "README.md").read_text()))
 
 
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *(ROOT / "docs").glob("*.md")], ids=lambda page: page.name
+)
+def test_pages_name_variables_that_there_are(page: Path) -> None:
+    assert set(NAME.findall(page.read_text())) - {*SPEC, RESULT} == set()
+
+
 @pytest.mark.parametrize("step", STEPS)
 def test_a_step_specifies_what_it_uses(step: str) -> None:
     from_options = set(role.ROLE_VARIABLES[module(step)].values())
