@@ -47,6 +47,16 @@ def test_every_test_that_the_page_on_postgres_names_is_there() -> None:
     assert found > 40
 
 
+PAGES = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), ROOT / "roles" / "omni_postgres" / "README.md"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_files_of_the_inventory_are_found_from_any_playbook(page: Path) -> None:
+    """A relative name begins at the playbook, which for the collection's own is the installed collection."""
+    assert not re.findall(r"lookup\('ansible\.builtin\.file', '(?!/)[^)]*\)", page.read_text())
+    assert not re.findall(r"omni_postgres_record_path: (?![\"'{/]).*", page.read_text())
+
+
 MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
 
 

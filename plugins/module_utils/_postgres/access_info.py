@@ -24,7 +24,7 @@ from .access_info_sql import ACCESS, HARMLESS, SCHEMAS
 from .driver import LIBRARY
 from .login import Login
 from .login_errors import LoginRefused
-from .login_options import OPTIONS
+from .login_options import OPTIONS, check_given
 from .names import check_role
 from .password_proof import judge_refusal
 from .readable_relations import Claim, Relations
@@ -46,6 +46,7 @@ class Access(Resource):
             [*params["exclude_schemas"], self.upload_schema], "exclude_schemas"
         )
         self.login = Login.of(params)
+        check_given(params["verify_host"], "verify_host")
         self.where = str(self.login)
         if self.upload_schema:
             _schemas.refuse_system([self.upload_schema], "upload_schema")

@@ -87,14 +87,19 @@ def check(params: Mapping[str, Any]) -> None:
         if params[option] is not None:
             check_name(params[option], option)
     for option in ("login_host", "login_unix_socket", "ca_cert", "ssl_cert", "ssl_key"):
-        if params[option] is not None and not check_text(params[option], option).strip():
-            raise InvalidInput(f"Reading O({option})", "it is empty", "Give a value, or leave it out.")
+        check_given(params[option], option)
     for option in ("login_password", "ssl_key_password"):
         check_text(params[option] or "", option)
     _check_connect_params(params["connect_params"])
     for option, (least, most, todo) in RANGES.items():
         if not least <= params[option] <= most:
             raise out_of_range(option, params[option], todo)
+
+
+def check_given(value: str | None, option: str) -> None:
+    """Refuse a value that names nothing; None is not given."""
+    if value is not None and not check_text(value, option).strip():
+        raise InvalidInput(f"Reading O({option})", "it is empty", "Give a value, or leave it out.")
 
 
 def _check_database(name: str) -> None:

@@ -96,6 +96,10 @@ CASES: list[tuple[str, Login, str, tuple[str, ...]]] = [
         ("take it out of one of the two",),
     ),
     (ACCESS, {"try_upload": True}, INVALID, ("Reading try_upload: there is no schema", "Set upload_schema.")),
+    *(
+        (ACCESS, {"verify_host": given}, INVALID, ("Reading verify_host: it is empty",))
+        for given in ("", " ")
+    ),
     (ACCESS, {"upload_schema": "pg_temp"}, INVALID, ("pg_temp belongs to Postgres itself",)),
     (
         ACCESS,
