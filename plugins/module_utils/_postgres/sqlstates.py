@@ -30,7 +30,7 @@ ADVICE = {
     "42501": "Log in as a role that may do this, or have such a role run the statement.",
     "55P03": "Somebody holds a lock on it; run again later, or raise O(lock_timeout).",
     "57014": "It took too long; run again later, or raise O(statement_timeout).",
-    "25006": "This server only reads (a standby, or default_transaction_read_only); log in to the primary.",
+    "25006": "This server only reads: log in to the primary of a standby, or switch default_transaction_read_only off.",
 }
 
 

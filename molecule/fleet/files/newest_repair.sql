@@ -1,0 +1,1 @@
+ALTER DATABASE archive RESET default_transaction_read_only;

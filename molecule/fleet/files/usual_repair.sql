@@ -1,0 +1,2 @@
+-- psql sets admin_password.
+ALTER ROLE dba_billing PASSWORD :'admin_password';
