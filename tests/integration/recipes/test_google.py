@@ -35,7 +35,8 @@ def google() -> Iterator[FakeCloudSql]:
 def run(google: FakeCloudSql, play: Play, token: str = TOKEN, **options: Any) -> harness.Run:
     variables = {
         "google_api": google.url,
-        "google_instances": ["sales-prod", "support-prod"],
+        # Two databases of one instance name it twice.
+        "google_instances": ["sales-prod", "support-prod", "sales-prod"],
         **options.pop("variables", {}),
     }
     ended = play(RECIPE, variables, {"GCP_ACCESS_TOKEN": token}, verbosity=3, **options)

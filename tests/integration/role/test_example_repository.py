@@ -7,6 +7,7 @@ own ansible.cfg, roles and vaults. Only addresses are other than in the example.
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import subprocess
 import sys
@@ -118,7 +119,9 @@ def repository(
         "omni_postgres_requests_per_minute": 500,
     }
     hosts = {host: {**addresses, "omni_postgres_database": name} for host, name in databases.items()}
-    inventory = {"databases": {"hosts": hosts}}
+    listed = [{"name": name} for name in [databases["sales"], "nowhere", databases["support"]]]
+    server_host = {"db2": {**addresses, "databases": listed}}
+    inventory = {"databases": {"hosts": hosts}, "servers": {"hosts": server_host}}
     (installed.folder / "addresses.yml").write_text(yaml.safe_dump(inventory))
     return installed
 
@@ -171,3 +174,34 @@ def test_a_repository_of_ones_own(
     assert proof.text.count("can read") >= len(HOSTS)
     for secret in (PASSWORD, ADMIN_PASSWORD, TOKEN):
         assert not any(secret in each.text for each in (checked, part, run, again, proof))
+
+
+def test_a_host_that_is_a_server(
+    repository: Repository, server: PostgresServer, databases: dict[str, str], omni: FakeOmni, role_name: str
+) -> None:
+    there = {f"db2 {databases[name]}" for name in ("sales", "support")}
+    first = repository.run("servers.yml")
+    assert first.rc == 2, first.text
+    failure = first.result("Fail where a database failed, now that the others are done").result["msg"]
+    assert failure[0].startswith("nowhere: ")
+    assert 'database "nowhere" does not exist' in failure[0]
+    assert {connection["name"] for connection in omni.connections} == there
+    kept = [
+        result.result["ansible_facts"]["connected_databases"]
+        for result in first.results
+        if "connected_databases" in result.result.get("ansible_facts", {})
+    ][-1]
+    ids = {connection["name"]: connection["id"] for connection in omni.connections}
+    assert {f"db2 {name}": said["connection"]["connection_id"] for name, said in kept.items()} == ids
+
+    # One step of all of them, and again all.
+    without = [
+        "--extra-vars",
+        json.dumps({"databases": [{"name": databases[name]} for name in ("sales", "support")]}),
+    ]
+    step = repository.run("servers.yml", *without, "--tags", "omni_grants")
+    assert step.rc == 0, step.text
+    ran = [result.action.rpartition(".")[2] for result in step.results if "omni_" in result.action]
+    assert ran == ["omni_pg_grants", "omni_pg_grants"]
+    again = repository.run("servers.yml", *without)
+    assert (again.rc, changed(again)) == (0, {"db2": 0}), again.text
