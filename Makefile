@@ -36,7 +36,7 @@ format: setup
 clean:
 	rm -rf .venv .build
 
--include molecule/molecule.mk tests/runners/matrix.mk tests/runners/recipes.mk tests/bench/bench.mk
+-include molecule/molecule.mk tests/runners/matrix.mk tests/runners/versions.mk tests/runners/recipes.mk tests/bench/bench.mk
 
 .venv/made.stamp:
 	found=$$(sh tests/runners/find_python.sh) && "$$found" -m venv --clear .venv
@@ -46,7 +46,8 @@ clean:
 	$(python) -m pip install --quiet --disable-pip-version-check --requirement $<
 	touch $@
 
-# Includes the demo's file.
+# They include these files.
+.venv/test.stamp: tests/requirements-pytest.txt
 .venv/test.stamp .venv/molecule.stamp: tests/requirements-demo.txt
 
 # The checkout under the name by which Ansible imports it.

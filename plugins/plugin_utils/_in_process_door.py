@@ -84,7 +84,10 @@ class InProcess(ShippedModule):
                 self._note_shipped()
         self._heed_jobs()
         display.vvv(f"{self._task.action}: in-process, in {sys.executable}", host=host)
-        return self._perform(lambda line: display.display(f"{host}: {line}"))
+        result = self._perform(lambda line: display.display(f"{host}: {line}"))
+        if not _repeats_arguments(task_vars):
+            result.pop("invocation", None)
+        return result
 
     def _why_ship(self, task_vars: Mapping[str, Any]) -> tuple[str, bool]:
         """Why this task has to go through the module door ("" where it does not), and whether it can
@@ -207,6 +210,15 @@ def _remarks(result: Mapping[str, Any], checked: ValidationResult) -> dict[str, 
     both = [f"Both option {one['option']} and its alias {one['alias']} are set." for one in checked._warnings]
     remarks = {"warnings": [*both, *result.get("warnings", ())], "deprecations": checked._deprecations}
     return {name: remark for name, remark in remarks.items() if remark}
+
+
+def _repeats_arguments(task_vars: Mapping[str, Any]) -> bool:
+    """Whether a result has the task's arguments as ``invocation``: from ansible-core 2.21 on only where that is
+    configured."""
+    setting = "INJECT_INVOCATION"
+    if C.config.get_configuration_definition(setting) is None:
+        return True
+    return bool(C.config.get_config_value(setting, variables=task_vars))
 
 
 def _look_for_ansible() -> None:

@@ -171,13 +171,19 @@ def test_both_doors_return_the_same(
         ("omni_pg_user", {**login, "name": role_name, "login_port": "none"}),
         ("omni_pg_user", {**login, "password": "e", "update_password": "never"}),
         ("omni_connection_info", {**api, "name": "nothing"}),
+        # From ansible-core 2.21 on, a result repeats the arguments only where that is wanted.
+        (
+            "omni_connection_info",
+            {**api, "name": "nothing"},
+            {"vars": {"ansible_inject_invocation": False}},
+        ),
         ("omni_connection", {**api, "name": "one", "host": "h", "database": "d"}, {"check_mode": True}),
         ("omni_connection", {**api, "name": "one", "api_url": "http://127.0.0.1"}),
         ("omni_pg_user", misspelled),
     ]
     answers = {}
     for door in harness.DOORS:
-        answers[door] = harness.modules(calls, door=door)
+        answers[door] = harness.modules(calls, door=door, vars={"ansible_inject_invocation": True})
         server.execute(login["login_db"], "DROP SCHEMA uploads")
         server.drop_role(role_name)
     *one, last = answers["in_process"]
@@ -185,7 +191,7 @@ def test_both_doors_return_the_same(
     for call, here, there in zip(calls, one, other, strict=False):
         assert here == there, call
     assert [answer["failed"] for answer in answers["in_process"]] == [
-        False, False, False, False, True, False, False, True, True, True, True, False, True, True, True
+        False, False, False, False, True, False, False, True, True, True, True, False, False, True, True, True
     ]  # fmt: skip
     # AnsibleModule repeats an option that it does not know, with its value.
     assert "kept out of sight" not in str(last)
