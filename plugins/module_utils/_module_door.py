@@ -15,7 +15,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ._definition import Definition
-from ._option_marks import render
+from ._option_marks import UNRENDERED, render
 
 
 def run(definition: Definition) -> None:
@@ -28,11 +28,14 @@ def run(definition: Definition) -> None:
     _end_when_abandoned()
     result, secrets = definition.perform(module.params, module.check_mode)
     module.no_log_values.update(secrets)
+    warnings = result.pop("warnings", [])
     # What an async job returns goes past the action plugin, which renders it otherwise.
     if "ANSIBLE_ASYNC_DIR" in os.environ:
-        result = render(result, definition.options)
-    for warning in result.pop("warnings", ()):
-        module.warn(warning)
+        result = render({**result, "warnings": warnings}, definition.options)
+        for warning in result.pop("warnings"):
+            module.warn(warning)
+    elif warnings:
+        result[UNRENDERED] = warnings
     if result.get("failed"):
         module.fail_json(**result)
     module.exit_json(**result)

@@ -12,11 +12,13 @@ name for, goes by its own.
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Mapping
 from typing import Any
 
+#: Where the result of a shipped module has its warnings, for the action plugin to render: from ansible-core 2.21 on,
+#: what a module says by AnsibleModule.warn goes past the plugin.
+UNRENDERED = "unrendered_warnings"
 _MARK = re.compile(r"\bO\(([a-z][a-z0-9_]*)(?:=([^()]*))?\)")
 #: Where ansible-core names options in what it says of arguments that do not fit. The groups are the names.
 _VALIDATION = tuple(
@@ -55,20 +57,13 @@ def render(
 
         return _MARK.sub(named, _marked(text, options))
 
-    def in_warning(warning: Any) -> Any:
-        if isinstance(warning, str):
-            return in_text(warning)
-        event = getattr(warning, "event", None)  # of a shipped module's warning, since ansible-core 2.19
-        return event and dataclasses.replace(
-            warning, event=dataclasses.replace(event, msg=in_text(event.msg))
-        )
-
     rendered = dict(result)
     for key in ("msg", "skip_reason"):
         if isinstance(result.get(key), str):
             rendered[key] = in_text(result[key])
     if isinstance(result.get("warnings"), (list, tuple)):
-        rendered["warnings"] = [in_warning(warning) for warning in result["warnings"]]
+        # Ansible's own warnings of a shipped module are no text, from 2.19 on.
+        rendered["warnings"] = [in_text(one) if isinstance(one, str) else one for one in result["warnings"]]
     return rendered
 
 

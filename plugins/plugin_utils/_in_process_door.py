@@ -30,7 +30,7 @@ from ansible.utils.display import Display
 from ..module_utils._deadline import start_thread
 from ..module_utils._definition import Definition
 from ..module_utils._errors import Abandoned, MissingLibrary, Skipped
-from ..module_utils._option_marks import render
+from ..module_utils._option_marks import UNRENDERED, render
 from . import _role_variables as role
 
 DISCOVERED = ("auto", "auto_legacy", "auto_silent", "auto_legacy_silent")
@@ -79,9 +79,12 @@ class InProcess(ShippedModule):
                 task_vars = self._with_interpreter(task_vars, sys.executable)
             try:
                 start_thread(_end_with_ansible)
-                return self._with_both_pythons(super().run(tmp, task_vars))
+                shipped = self._with_both_pythons(super().run(tmp, task_vars))
             finally:
                 self._note_shipped()
+            if UNRENDERED in shipped:
+                shipped["warnings"] = [*shipped.get("warnings", ()), *shipped.pop(UNRENDERED)]
+            return shipped
         self._heed_jobs()
         display.vvv(f"{self._task.action}: in-process, in {sys.executable}", host=host)
         result = self._perform(lambda line: display.display(f"{host}: {line}"))
