@@ -71,6 +71,7 @@ ROLE_VARIABLES: Mapping[str, Mapping[str, str]] = {
         **_LOGIN,
         "role": "omni_postgres_role",
         "schemas": "omni_postgres_schemas",
+        "exclude_schemas": "omni_postgres_exclude_schemas",
         "sequences": "omni_postgres_sequences",
         "default_privileges_for": "omni_postgres_default_privileges_for",
         "on_unmanageable": "omni_postgres_on_unmanageable",
@@ -104,6 +105,7 @@ ROLE_VARIABLES: Mapping[str, Mapping[str, str]] = {
         "exclude_schemas": "omni_postgres_exclude_schemas",
         "upload_schema": "omni_postgres_upload_schema",
         "try_upload": "omni_postgres_verify_try_upload",
+        "fail_on": "omni_postgres_verify_fail_on",
         "prove": "omni_postgres_verify_prove",
         "system_timezone": "omni_postgres_system_timezone",
     },
@@ -156,10 +158,10 @@ ROLE_VARIABLES: Mapping[str, Mapping[str, str]] = {
         "record_path": "omni_postgres_record_path",
     },
 }
-#: Options that a task of the role makes of a variable itself; they are here for messages alone.
-IN_TASKS: Mapping[str, Mapping[str, str]] = {
-    "omni_pg_grants": {"exclude_schemas": "omni_postgres_exclude_schemas"},
-    "omni_pg_access_info": {"fail_on": "omni_postgres_verify_fail_on"},
+#: What else the options of a module are made of; see arguments().
+BESIDES = {
+    "omni_pg_grants": {"omni_postgres_upload_schema"},
+    "omni_connection_environment": {"omni_postgres_connection_id"},
 }
 #: What is taken where a variable is not set.
 INSTEAD = {
@@ -179,9 +181,9 @@ OTHERS = {
 EMPTY_IS_NONE = {"omni_postgres_upload_schema"}
 
 
-def callers_names(module: str) -> dict[str, str]:
+def callers_names(module: str) -> Mapping[str, str]:
     """What the role calls the options of ``module``."""
-    own = {**ROLE_VARIABLES.get(module, {}), **IN_TASKS.get(module, {})}
+    own = ROLE_VARIABLES.get(module, {})
     return {**_KEYWORDS, **own} if "login_db" in own else own
 
 
@@ -194,23 +196,43 @@ def arguments(module: str, task_vars: Mapping[str, Any], template: Callable[[Any
 
     :param template: evaluates the templates in a value.
     """
+    names = ROLE_VARIABLES.get(module, {})
+    values = _evaluated({*names.values(), *BESIDES.get(module, ())}, task_vars, template)
+    missing = INSTEAD.keys() & names.values() - values.keys()
+    instead = _evaluated({INSTEAD[name] for name in missing}, task_vars, template)
+    values.update({name: instead[INSTEAD[name]] for name in missing if INSTEAD[name] in instead})
 
-    def value(variable: str) -> Any:
-        # In a dictionary, since ansible-core takes what is omitted out of one.
-        found = _without(task_vars.get("omit"), template({variable: task_vars.get(variable)})).get(variable)
-        if found is None or (found == "" and variable in EMPTY_IS_NONE):
-            return value(INSTEAD[variable]) if variable in INSTEAD else None
-        return found
-
-    values = {option: value(variable) for option, variable in ROLE_VARIABLES.get(module, {}).items()}
-    given = {option: value for option, value in values.items() if value is not None}
+    given = {option: values[name] for option, name in names.items() if name in values}
     if "connection_id" in given:
         given.pop("connection", None)  # the modules take one of the two
     if "base_connection" in given:  # takes a name or an id
-        given["base_connection"] = value("omni_postgres_connection_id") or given["base_connection"]
-    if "upload_schema" not in given:
+        given["base_connection"] = values.get("omni_postgres_connection_id") or given["base_connection"]
+    upload_schema = values.get("omni_postgres_upload_schema")
+    if upload_schema is None:
         given.pop("try_upload", None)
+    elif module == "omni_pg_grants":  # what the role may do there is for the step upload_schema
+        given["exclude_schemas"] = [*_listed(given.get("exclude_schemas", ())), upload_schema]
+    if task_vars.get("ansible_check_mode"):
+        given.pop("fail_on", None)  # the steps before did not run either
     return given
+
+
+def _evaluated(
+    names: Iterable[str], task_vars: Mapping[str, Any], template: Callable[[Any], Any]
+) -> dict[str, Any]:
+    """Those of the variables that have a value.
+
+    All in one dictionary: a call costs more than a value, and ansible-core takes what is omitted out of a dictionary.
+    """
+    given = {name: task_vars[name] for name in names if task_vars.get(name) is not None}
+    found = _without(task_vars.get("omit"), template(given)) if given else {}
+    empty = {name for name in EMPTY_IS_NONE if found.get(name) == ""}
+    return {name: value for name, value in found.items() if value is not None and name not in empty}
+
+
+def _listed(names: Any) -> Iterable[Any]:
+    """As every option that is a list, it may be one text with commas."""
+    return names.split(",") if isinstance(names, str) else names
 
 
 def _without(omitted: Any, value: Any) -> Any:

@@ -30,6 +30,9 @@ OPTIONS: dict[str, Any] = {
     "requests_per_minute": {"type": "int", "default": 60},
 }
 
+# Compiled once, before Ansible forks: a pattern that is first met in a worker is compiled in each of them.
+_TOKEN = re.compile("[!-~]+")
+_HOST = re.compile(rb"[\w.-]+")
 #: An instance's address, as it is, with /api as the documentation has it, or with /api/v1.
 _URL = re.compile(
     r"(?P<root>https://(?P<host>[^\s/?#@\\:\[\]]+|\[[\da-f:.]+\])(:(?P<port>\d{1,5}))?)(/api(/v1)?)?/*",
@@ -44,7 +47,7 @@ def check(params: Mapping[str, Any]) -> None:
     """
     for option, value in params.items():
         _check_encodable(option, value)
-    if not re.fullmatch("[!-~]+", params["api_token"]):
+    if not _TOKEN.fullmatch(params["api_token"]):
         raise InvalidInput(
             "Reading O(api_token)",
             "it is empty, or has a character that no token has, such as a blank or a line's end",
@@ -110,4 +113,4 @@ def _is_host(host: str) -> bool:
         name = host.encode("idna")
     except UnicodeError:
         return False
-    return len(name) <= 253 and bool(re.fullmatch(rb"[\w.-]+", name))
+    return len(name) <= 253 and bool(_HOST.fullmatch(name))

@@ -21,6 +21,8 @@ from .._errors import InvalidInput, out_of_range
 from .._schema_patterns import SchemaPatterns, modelled
 
 LOCAL_NAME = re.compile(r"(.*\.)?localhost6?(\.localdomain6?)?\.?", re.IGNORECASE)
+NO_HOST = re.compile(r"[\s,/@\[\]\\]")
+WITH_PORT = re.compile(r"[^:]*:\d*")
 ZONE = re.compile(r"[A-Za-z][\w+-]*(/[\w+-]+)*", re.ASCII)
 
 
@@ -85,7 +87,7 @@ def check_host(host: str, option: str = "host") -> None:
     check_name(host, option)
     labels = host.rstrip(".").split(".")
     too_long = len(host) > 253 or any(len(label) > 63 for label in labels)
-    if too_long or re.search(r"[\s,/@\[\]\\]", host) or re.fullmatch(r"[^:]*:\d*", host):
+    if too_long or NO_HOST.search(host) or WITH_PORT.fullmatch(host):
         raise InvalidInput(
             "Reading O(host)",
             "it is no host name or IP address",

@@ -30,6 +30,9 @@ TEXT = {"type": "str"}
 FLAG = {"type": "bool"}
 
 
+_SNAKE = re.compile(r"_([a-z])")
+
+
 @dataclass(frozen=True)
 class Field:
     """One field.
@@ -54,7 +57,7 @@ class Field:
     @property
     def api_name(self) -> str:
         """Its name in Omni's API."""
-        return self.api or re.sub(r"_([a-z])", lambda found: found[1].upper(), self.option)
+        return self.api or _SNAKE.sub(lambda found: found[1].upper(), self.option)
 
 
 FIELDS = (

@@ -19,6 +19,9 @@ CONNECTIONS = "/api/v1/connections"
 #: How long to wait for what Omni does not show yet, or will not show much longer, in seconds.
 LAGS = (0.5, 1.0, 2.0)
 
+_PLURAL = re.compile("^(userAttribute.*For)Connections")
+_CAPITAL = re.compile("(?=[A-Z])")
+
 #: Asks Omni for the live connections of a name.
 Look = Callable[[], List[Dict[str, Any]]]
 
@@ -154,7 +157,7 @@ def _list(client: Client, answer: Mapping[str, Any]) -> list[Any]:
 
 def _record(record: Mapping[str, Any]) -> dict[str, Any]:
     """``record`` with every field that the plan looks at."""
-    shown = {re.sub("^(userAttribute.*For)Connections", r"\1Connection", key): record[key] for key in record}
+    shown = {_PLURAL.sub(r"\1Connection", key): record[key] for key in record}
     return {**dict.fromkeys(("dialect", "database", "defaultSchema", "baseRole")), **shown}
 
 
@@ -168,4 +171,4 @@ def _strange(client: Client, what: str) -> Unreachable:
 
 def snake_case(record: Mapping[str, Any]) -> dict[str, Any]:
     """A record of the API with its fields spelled as Ansible's users spell them."""
-    return {re.sub("(?=[A-Z])", "_", key).lower(): value for key, value in record.items()}
+    return {_CAPITAL.sub("_", key).lower(): value for key, value in record.items()}

@@ -33,6 +33,8 @@ from .user_state import State
 #: With these a server may mean that it takes no SCRAM verifier: feature_not_supported, invalid_parameter_value,
 #: what a hook on passwords raises (raise_exception), and an error without a code of its own, as Neon has it.
 CAN_MEAN_THE_VERIFIER = ("0A000", "22023", "P0001", "XX000")
+#: What a password's last moment may look like: no words such as now or tomorrow, which mean something else each time.
+UNTIL = re.compile(r"infinity|[0-9]{4,}-.*")
 
 
 class User(PostgresResource):
@@ -48,11 +50,10 @@ class User(PostgresResource):
         limit = params["connection_limit"]
         if limit is not None and not -1 <= limit < 2**31:
             raise out_of_range("connection_limit", limit, "Choose -1 for no limit, 0 or more.")
-        # No words such as now or tomorrow: they mean something else at each run.
         until = check_text(
             "infinity" if params["valid_until"] is None else params["valid_until"], "valid_until"
         )
-        if not re.fullmatch(r"infinity|[0-9]{4,}-.*", until):
+        if not UNTIL.fullmatch(until):
             raise _no_time(f"{until!r} is no point in time")
         check_text(params["comment"] or "", "comment")
         self.memberships = list(dict.fromkeys(params["memberships"]))
