@@ -118,3 +118,33 @@ def test_what_is_omitted_within_a_value_is_left_out() -> None:
     assert "name" not in user
     schedule = arguments("omni_refresh_schedule", task_vars, lambda value: value)
     assert schedule["schedules"] == [{"schedule": "0 2 * * ? *"}]
+
+
+@pytest.mark.parametrize("named", [["tmp_*", "raw"], "tmp_*,raw"])
+def test_the_schema_for_uploads_is_for_its_own_step(named: Any) -> None:
+    given = {"omni_postgres_exclude_schemas": named, "omni_postgres_upload_schema": "omni_uploads"}
+    assert arguments("omni_pg_grants", given, lambda value: value)["exclude_schemas"] == [
+        "tmp_*",
+        "raw",
+        "omni_uploads",
+    ]
+    del given["omni_postgres_exclude_schemas"]
+    assert arguments("omni_pg_grants", given, lambda value: value)["exclude_schemas"] == ["omni_uploads"]
+    given["omni_postgres_upload_schema"] = ""
+    assert "exclude_schemas" not in arguments("omni_pg_grants", given, lambda value: value)
+
+
+def test_nothing_fails_for_what_the_steps_before_have_not_made_in_check_mode() -> None:
+    given = {"omni_postgres_verify_fail_on": ["relations"]}
+    assert arguments("omni_pg_access_info", given, lambda value: value)["fail_on"] == ["relations"]
+    given["ansible_check_mode"] = True  # type: ignore[assignment]
+    assert "fail_on" not in arguments("omni_pg_access_info", given, lambda value: value)
+
+
+def test_a_variable_that_evaluates_to_nothing_has_its_substitute() -> None:
+    given = {"omni_postgres_host": "{{ none }}", "omni_postgres_login_host": "db1"}
+
+    def template(values: dict[str, Any]) -> dict[str, Any]:
+        return {name: None if value == "{{ none }}" else value for name, value in values.items()}
+
+    assert arguments("omni_connection", given, template)["host"] == "db1"

@@ -63,7 +63,7 @@ def test_pages_name_variables_that_there_are(page: Path) -> None:
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_step_specifies_what_it_uses(step: str) -> None:
-    from_options = set(role.ROLE_VARIABLES[module(step)].values())
+    from_options = {*role.ROLE_VARIABLES[module(step)].values(), *role.BESIDES.get(module(step), ())}
     instead = {role.INSTEAD[name] for name in from_options if name in role.INSTEAD}
     named = set(NAME.findall((ROLE / "tasks" / f"{step}.yml").read_text()))
     assert (from_options | instead | named) & SPEC.keys() <= SPECS[step].keys()
