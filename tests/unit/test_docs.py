@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, omni_analytics.connect contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The pages name tests that there are, and each module documents what it shares with others."""
+"""The pages name tests and pages that there are, and each module documents what it shares with others."""
 
 from __future__ import annotations
 
@@ -28,6 +28,24 @@ def test_every_test_that_the_page_names_is_there() -> None:
     for file, test in named:
         text = (ROOT / "tests" / file).read_text()
         assert not test or f"def {test}(" in text, (file, test)
+
+
+def headings(page: Path) -> set[str]:
+    """The anchors of a page, as its headings make them."""
+    found = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
+
+
+def test_every_link_to_a_page_of_the_project_leads_somewhere() -> None:
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("roles/**/*.md")]
+    followed = 0
+    for page in pages:
+        for target, anchor in re.findall(r"\]\(([^)#\s:]*)(?:#([^)]*))?\)", page.read_text()):
+            led_to = page.parent / target if target else page
+            assert led_to.exists(), (page, target)
+            assert not anchor or anchor in headings(led_to), (page, target, anchor)
+            followed += 1
+    assert followed > 20
 
 
 def test_every_quirk_is_on_the_page() -> None:
