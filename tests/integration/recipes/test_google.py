@@ -21,6 +21,7 @@ OFFICE = {
     "value": "203.0.113.0/24",
     "expirationTime": "2030-01-01T00:00:00Z",
 }
+TRIAL = {"name": "trial", "value": "192.0.2.11", "expirationTime": "2030-01-01T00:00:00Z"}
 NAMELESS = {"kind": "sql#aclEntry", "value": "203.0.113.77"}
 KEPT = ["192.0.2.10/32", "192.0.2.11/32", "198.51.100.16/29"]
 
@@ -29,6 +30,7 @@ KEPT = ["192.0.2.10/32", "192.0.2.11/32", "198.51.100.16/29"]
 def google() -> Iterator[FakeCloudSql]:
     with FakeCloudSql(["sales-prod", "support-prod"]) as running:
         running.change("sales-prod", {"ipConfiguration": {"authorizedNetworks": [OFFICE, NAMELESS]}})
+        running.change("support-prod", {"ipConfiguration": {"authorizedNetworks": [TRIAL]}})
         yield running
 
 
@@ -62,6 +64,8 @@ def test_lifecycle(google: FakeCloudSql, play: Play) -> None:
     assert (made.rc, made.recap["localhost"]["changed"], google.writes) == (0, 1, 2), made.text
     assert [omnis(google, name) for name in google.instances] == [KEPT, KEPT]
     assert google.networks("sales-prod")[:2] == [OFFICE, NAMELESS]
+    # What lets an address in for a time only is not enough.
+    assert google.networks("support-prod")[0] == TRIAL
     settings: dict[str, Any] = google.instances["sales-prod"]["settings"]  # type: ignore[assignment]
     assert (settings["tier"], settings["ipConfiguration"]["sslMode"]) == (
         "db-custom-2-7680",
@@ -71,13 +75,20 @@ def test_lifecycle(google: FakeCloudSql, play: Play) -> None:
     again = run(google, play)
     assert (again.rc, again.recap["localhost"]["changed"], google.writes) == (0, 0, 2), again.text
 
-    # An address is given up; another one comes, which somebody lets in already.
+    # An address is given up; another one comes, which somebody lets in already. One of Omni's was made to expire.
+    expiring = [
+        {**network, "expirationTime": "2030-01-01T00:00:00Z"} for network in google.networks("support-prod")
+    ]
+    google.change("support-prod", {"ipConfiguration": {"authorizedNetworks": expiring}})
     other = {"omni_postgres_allowlist": [*ADDRESSES[1:3], "203.0.113.77"]}
     fewer = run(google, play, variables=other)
     assert fewer.rc == 0, fewer.text
     assert "Lets in: nothing new. Lets in no more: 192.0.2.10/32." in fewer.text
     assert omnis(google, "sales-prod") == KEPT[1:]
     assert omnis(google, "support-prod") == [*KEPT[1:], "203.0.113.77/32"]
+    assert [
+        network["value"] for network in google.networks("support-prod") if "expirationTime" in network
+    ] == ["192.0.2.11"]
     assert google.networks("sales-prod")[:2] == [OFFICE, NAMELESS]
     assert run(google, play, variables=other).recap["localhost"]["changed"] == 0
 
