@@ -37,6 +37,8 @@ DISCOVERED = ("auto", "auto_legacy", "auto_silent", "auto_legacy_silent")
 SWITCH = "omni_connect_in_process"
 #: Beside the mark of shipped tasks: a file whose time is when the last async job ends at the latest.
 JOBS = ".jobs"
+#: The folder of the collection's own playbooks.
+PLAYBOOKS = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "..", "playbooks"))
 
 display = Display()
 
@@ -59,6 +61,7 @@ class InProcess(ShippedModule):
             problem = role.no_server(names, args)
             left_out = role.left_out(module, task_vars, self._templar.template)
         self._task.args = args
+        problem = problem or self._leads_into_the_collection(args)
         if left_out:
             display.display(f"{task_vars.get('inventory_hostname')}: {left_out}")
             result: dict[str, Any] = Skipped(left_out).result()
@@ -69,6 +72,27 @@ class InProcess(ShippedModule):
         if warnings:
             result["warnings"] = [*result.get("warnings", ()), *warnings]
         return render(result, self.definition.options, names)
+
+    def _leads_into_the_collection(self, args: Mapping[str, Any]) -> str:
+        """What is wrong with a relative path in one of the collection's own playbooks: what is written there goes
+        with the next version."""
+        folder = self._loader.get_basedir()
+        if self._connection.transport == "local" and os.path.realpath(folder) == PLAYBOOKS:
+            for name, path in args.items():
+                if self._is_relative(name, path):
+                    return (
+                        f"Reading O({name}): {path} begins where the playbook is, in {folder}. Give the whole path, "
+                        f'such as "{{{{ inventory_dir }}}}/{path}".'
+                    )
+        return ""
+
+    def _is_relative(self, name: str, path: Any) -> bool:
+        """Whether an option has a path that begins at the playbook. What libpq takes for something else than a
+        file is none: ``ca_cert: system``, and a socket's ``@name``."""
+        of_paths = self.definition.options.get(name, {}).get("type") == "path"
+        if not of_paths or not path or path == "system":
+            return False
+        return not str(path).startswith(("@", "/", "~", "$"))
 
     def _through_a_door(self, tmp: Any, task_vars: dict[str, Any]) -> dict[str, Any]:
         reason, controllers_python = self._why_ship(task_vars)
@@ -200,11 +224,9 @@ class InProcess(ShippedModule):
         return errors.msg
 
     def _resolve_paths(self, params: dict[str, Any]) -> None:
-        """Relative to the playbook's folder, which is where a shipped module of a local connection runs. What
-        libpq takes for something else than a file stays: ``ca_cert: system``, and a socket's ``@name``."""
-        for name, option in self.definition.options.items():
-            path = params.get(name)
-            if option.get("type") == "path" and path and path != "system" and not path.startswith("@"):
+        """Relative to the playbook's folder, which is where a shipped module of a local connection runs."""
+        for name, path in params.items():
+            if self._is_relative(name, path):
                 params[name] = os.path.join(self._loader.get_basedir(), path)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -212,3 +213,24 @@ def test_databases_of_one_server_share_the_role(
     made = [result.status for result in first.results if "role that Omni" in result.task]
     assert sorted(made) == ["changed"] + ["ok"] * (count - 1)
     assert len(omni.connections) == count
+
+
+def test_a_relative_path_does_not_lead_into_the_installed_collection(
+    role_vars: dict[str, Any], omni: FakeOmni, door: harness.Door
+) -> None:
+    """Which is where the playbooks of the collection are, and a new version would delete what lies there."""
+    there = harness.ROOT / "playbooks" / "connections"
+    try:
+        role_vars |= {"omni_postgres_record_path": "connections"}
+        run = harness.playbook(CONNECT, door=door, hosts={"one": role_vars}, tags=["omni_connection"])
+        assert not there.exists()
+    finally:
+        shutil.rmtree(there, ignore_errors=True)
+    (failed,) = [result.result for result in run.results if result.status == "failed"]
+    assert failed["msg"].startswith(
+        "Reading omni_postgres_record_path: connections begins where the playbook is"
+    )
+    assert '"{{ inventory_dir }}/connections"' in failed["msg"]
+    assert failed["error"] == {"kind": "invalid_input"}
+    whole = {**role_vars, "omni_postgres_record_path": "{{ inventory_dir }}/connections"}
+    assert harness.playbook(CONNECT, door=door, hosts={"one": whole}, tags=["omni_connection"]).rc == 0
