@@ -76,14 +76,14 @@ class InProcess(ShippedModule):
     def _leads_into_the_collection(self, args: Mapping[str, Any]) -> str:
         """What is wrong with a relative path in one of the collection's own playbooks: what is written there goes
         with the next version."""
-        folder = self._loader.get_basedir()
-        if self._connection.transport == "local" and os.path.realpath(folder) == PLAYBOOKS:
-            for name, path in args.items():
-                if self._is_relative(name, path):
-                    return (
-                        f"Reading O({name}): {path} begins where the playbook is, in {folder}. Give the whole path, "
-                        f'such as "{{{{ inventory_dir }}}}/{path}".'
-                    )
+        relative = [(name, path) for name, path in args.items() if self._is_relative(name, path)]
+        for name, path in relative:
+            folder = self._loader.get_basedir()
+            if os.path.realpath(folder) == PLAYBOOKS and self._connection.transport == "local":
+                return (
+                    f"Reading O({name}): {path} begins where the playbook is, in {folder}. Give the whole path, "
+                    f'such as "{{{{ inventory_dir }}}}/{path}".'
+                )
         return ""
 
     def _is_relative(self, name: str, path: Any) -> bool:
