@@ -67,7 +67,7 @@ class Access(Resource):
             untried = LoginOutcome("not_tried", "no password was given")
             return opened.enter_context(Session(self.params, self.login)), untried
         login = self.login.as_user(self.role, self.params["password"])
-        if self.params["verify_host"]:
+        if self.params["verify_host"] is not None:
             login = replace(login, host=self.params["verify_host"])
         try:
             session = opened.enter_context(Session(self.params, login))
@@ -227,7 +227,7 @@ class Access(Resource):
 
     def _other_way(self, kind: str, login: LoginOutcome) -> str:
         """How to prove a password where the socket lets in nobody but the system user of that name."""
-        by_socket = not (self.params["login_host"] or self.params["verify_host"])
+        by_socket = self.login.by_socket and self.params["verify_host"] is None
         if kind == "login" and login.state == "refused" and by_socket:
             return " Set O(verify_host) to an address of the server, such as 127.0.0.1, to log in over TCP."
         return ""

@@ -53,7 +53,7 @@ def connect(login: Login) -> Any:
                 "Check the address, the name server and the firewall on the way, or raise O(connect_timeout).",
             ) from None
         except psycopg2.Error as error:
-            raise LoginRefused(doing, str(error), path) from None
+            raise LoginRefused(doing, str(error), path, login.by_socket) from None
         finally:
             extensions.set_wait_callback(_wait)
     connection.autocommit = True

@@ -74,6 +74,11 @@ class Login:
         """The same login to another database of the same server."""
         return replace(self, database=database)
 
+    @property
+    def by_socket(self) -> bool:
+        """Whether it goes by a Unix socket, as far as the options say."""
+        return bool(self.host) and str(self.host).startswith(("/", "@"))
+
     def __str__(self) -> str:
         """The database and its server, for messages."""
         return f"database {self.database} on {self.host or 'the local socket'}:{self.port}"

@@ -10,14 +10,15 @@ from .._errors import Unreachable
 
 #: What to do where the server refused the password.
 WRONG_PASSWORD = "Check O(login_user) and O(login_password)."
+#: What to do where the socket lets in nobody but the system user of the name that logs in.
+PEER = (
+    "By the socket the server lets in only the system user of that name (peer). Run the task as that user: "
+    "O(become=true), and O(become_user)."
+)
 #: What the server or libpq says, and what to do about it. The first one that fits counts. libpq's own words are
 #: English, see connect.py; a server may speak another language, and then the last line below is all there is.
 ADVICE = (
-    (
-        "Peer authentication failed",
-        "By the socket the server lets in only the system user of that name (peer). Run the task as that user: "
-        "O(become=true), and O(become_user).",
-    ),
+    ("Peer authentication failed", PEER),
     ("authentication failed", WRONG_PASSWORD),
     ("no password supplied", "Set O(login_password)."),
     ("pg_hba.conf", "The server's pg_hba.conf does not allow this login from here."),
@@ -46,6 +47,11 @@ ADVICE = (
     ),
 )
 OTHERWISE = "Check the login options."
+#: The same where the login went by a socket: it may be a peer's, in another language.
+OTHERWISE_BY_SOCKET = (
+    "Check the login options. By the socket a server mostly lets in only the system user of the name that logs in: "
+    "O(become=true), and O(become_user)."
+)
 
 #: What a server says only to a login whose password was right, or that it did not ask for one.
 PAST_THE_PASSWORD = (
@@ -60,9 +66,10 @@ class LoginRefused(Unreachable):
 
     :param said: libpq's message.
     :param password_path: the file that it read the password from ("": none); see password_file.
+    :param by_socket: whether the login went by a Unix socket.
     """
 
-    def __init__(self, doing: str, said: str, password_path: str = "") -> None:
+    def __init__(self, doing: str, said: str, password_path: str = "", by_socket: bool = False) -> None:
         lines = said.splitlines()
         named = [line for line in lines if password_path and f'"{password_path}"' in line]
         text = " ".join(line.strip() for line in lines if line not in named)
@@ -70,7 +77,7 @@ class LoginRefused(Unreachable):
         self.wrong_password = bool(named) or _says_wrong_password(text)
         #: what was said comes after the check of a password, if there was one
         self.past_the_password = any(words in text for words in PAST_THE_PASSWORD)
-        super().__init__(doing, text, WRONG_PASSWORD if self.wrong_password else _advice(text))
+        super().__init__(doing, text, WRONG_PASSWORD if self.wrong_password else _advice(text, by_socket))
 
 
 def _says_wrong_password(said: str) -> bool:
@@ -79,5 +86,6 @@ def _says_wrong_password(said: str) -> bool:
     return "password authentication failed" in said or "SASL authentication failed" in said
 
 
-def _advice(said: str) -> str:
-    return next((todo for words, todo in ADVICE if words in said), OTHERWISE)
+def _advice(said: str, by_socket: bool) -> str:
+    otherwise = OTHERWISE_BY_SOCKET if by_socket else OTHERWISE
+    return next((todo for words, todo in ADVICE if words in said), otherwise)

@@ -214,6 +214,23 @@ def test_what_to_do_about_a_refusal_of_the_server(sqlstate: str, text: str, advi
     assert advice in said(caught.value, user.DEFINITION)
 
 
+GERMAN_PEER = "FATAL:  Peer-Authentifizierung für Benutzer »postgres« fehlgeschlagen"
+
+
+@pytest.mark.parametrize(
+    ("host", "advice"),
+    [
+        ("/run/postgresql", "mostly lets in only the system user of the name that logs in"),
+        ("db1.example.com", "Check the login options."),
+    ],
+)
+def test_a_socket_that_refuses_in_any_language(host: str, advice: str) -> None:
+    by_socket = Login.of(options(login_host=host)).by_socket
+    refused = LoginRefused("Logging in", GERMAN_PEER, by_socket=by_socket)
+    assert advice in said(refused, user.DEFINITION)
+    assert by_socket == ("become_user" in said(refused, user.DEFINITION))
+
+
 @pytest.mark.parametrize(
     ("given", "advice"),
     [
