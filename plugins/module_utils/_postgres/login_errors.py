@@ -34,6 +34,12 @@ ADVICE = (
         "Check O(login_user). Where it is not set, the name is that of the system user who runs the task; "
         "O(become=true) and O(become_user) make it another.",
     ),
+    # What libpq says of a host that target_session_attrs does not want; another one may be down at the same time.
+    (
+        "session is read-only",
+        "None of the hosts is a primary just now. Run again when one is; or name the primary's host, too.",
+    ),
+    ("hot standby mode", "No host is of the kind that target_session_attrs wants. See O(connect_params)."),
     ("the database system is", "Run again when the server is up."),
     (
         "Is the server running locally",

@@ -203,6 +203,8 @@ def test_the_password_that_a_server_gets_is_the_one_given(
         ("53300", "remaining connection slots are reserved", "are in use: run again later."),
         ("28000", 'role "root" does not exist', "Where it is not set, the name is that of the system user"),
         ("28000", 'Peer authentication failed for user "postgres"', "become: true, and become_user."),
+        ("57P01", "session is read-only", "None of the hosts is a primary just now. Run again when one is"),
+        ("57P01", "server is not in hot standby mode", "See connect_params."),
         ("XX000", "etwas anderes", "Check the login options."),
     ],
 )
