@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import socket
@@ -150,6 +151,9 @@ def test_kept_files_are_shipped_to_ansibles_own_python(login: dict[str, Any]) ->
     )
     assert doors_taken(run) == [shipped("keep_remote_files is set")]
     assert run.result("call").status == "ok"
+    # The one in /usr/bin may have the libraries as well.
+    bins = "|".join(re.escape(f"{prefix}/bin") for prefix in (sys.prefix, os.path.realpath(sys.prefix)))
+    assert re.search(rf"EXEC .*({bins})/python\S* \S*AnsiballZ", run.stdout), run.stdout
 
 
 def test_both_doors_return_the_same(
