@@ -33,6 +33,11 @@ from .postgres import (
 #: Two addresses with one port: where several hosts are named, they share it.
 ADDRESSES = ("127.0.0.11", "127.0.0.12")
 REPLICATION = "replicator"
+#: Of both servers' pg_hba.conf, which Patroni writes.
+RULES = [
+    *HBA.replace("127.0.0.1/32", "127.0.0.0/8").splitlines(),
+    f"host replication {REPLICATION} 127.0.0.0/8 trust",
+]
 PATIENCE = 60.0  # seconds for what takes a few
 
 # Ends with the Python process that holds the other end of its stdin, as a PostgresServer does.
@@ -158,6 +163,10 @@ class Patroni:
                 raise SandboxError(f"Patroni does not switch over: {answer.text}")
             time.sleep(0.2)
 
+    def configure(self, settings: dict[str, Any]) -> None:
+        """Change the configuration of the cluster, as `patronictl edit-config` does."""
+        requests.patch(f"{self.primary.rest}/config", json=settings, timeout=PATIENCE).raise_for_status()
+
     def wait_for_both(self) -> None:
         """Waits until there is a primary, and the other one follows it."""
         deadline = time.monotonic() + PATIENCE
@@ -204,10 +213,7 @@ def _configuration(member: Member, bin_dir: Path, etcd: str) -> dict[str, Any]:
                 "maximum_lag_on_failover": 1 << 30,
                 "postgresql": {
                     "use_pg_rewind": False,
-                    "pg_hba": [
-                        *HBA.replace("127.0.0.1/32", "127.0.0.0/8").splitlines(),
-                        f"host replication {REPLICATION} 127.0.0.0/8 trust",
-                    ],
+                    "pg_hba": RULES,
                 },
             },
             "initdb": [{"encoding": "UTF8"}, {"locale": "C"}, "no-sync"],

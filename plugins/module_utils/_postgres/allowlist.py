@@ -26,7 +26,7 @@ from .driver import LIBRARY
 from .login_options import OPTIONS
 from .names import check_name, check_role, check_text
 from .pg_hba import Net
-from .pg_hba_judgement import Attempt, spelled
+from .pg_hba_judgement import Attempt, decide, spelled
 from .resource import PostgresResource
 from .session import Session
 from .statement import Statement
@@ -121,16 +121,29 @@ class Allowlist(PostgresResource):
         return File(data, state.file.path, state.file.version, state.file.files)
 
     def _data(self, state: State) -> bytes:
-        """The file as it shall be."""
+        """The file as it shall be. One that somebody else writes is so once its rules let the addresses in."""
         block = state.file.find(self.wanted)
         rest = state.file.without(block)
         if self.absent:
             return rest.data
+        managed = allowlist_managers.manager(state.file.data, state.facts.cnpg)
+        if managed and not block and self._let_in(state):
+            return state.file.data
         at = place(state.file, block, self.wanted, self._attempts(state))
         held = block and state.file.held(block)
         if block and at == block.begin and held == self.wanted.text(state.file.version):
             return state.file.data
         return rest.with_block(self.wanted, at)
+
+    def _let_in(self, state: State) -> bool:
+        """Whether rules of the file let in every address, by the wanted method, for sure."""
+        method = self.wanted.method.encode()
+        return all(
+            decision.rule and decision.rule.method == method and not decision.unsure
+            for net in self.wanted.nets
+            for attempt in self._attempts(state)
+            for decision in decide(state.file.rules, net, attempt)
+        )
 
     def _attempts(self, state: State, every: bool = False) -> list[Attempt]:
         """The ways in which Omni may come that the rules are about; ``every``: all that the server knows."""

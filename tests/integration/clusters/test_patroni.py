@@ -18,8 +18,8 @@ from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres i
 from tests.helpers import harness
 from tests.helpers.postgres_modules import perform
 from tests.sandbox import patroni
-from tests.sandbox.patroni import ADDRESSES, Patroni
-from tests.sandbox.postgres import fill
+from tests.sandbox.patroni import ADDRESSES, RULES, Patroni
+from tests.sandbox.postgres import fill, wait_until
 
 TEMPLATE = "sales"
 ROLE = "omni"
@@ -115,7 +115,7 @@ def test_the_rules_are_left_to_patroni(cluster: Patroni) -> None:
         "login_user": primary.admin_user,
         "login_unix_socket": str(primary.socket_dir),
         "login_port": primary.port,
-        "addresses": ["127.0.7.7"],
+        "addresses": ["198.51.100.7"],
         "connection_type": "host",
     }
     path = primary.folder / "data" / "pg_hba.conf"
@@ -124,3 +124,18 @@ def test_the_rules_are_left_to_patroni(cluster: Patroni) -> None:
     assert refused["error"] == {"kind": "conflict", "manager": "Patroni"}
     assert "Add the rules there: postgresql.pg_hba in its configuration" in refused["msg"]
     assert path.read_bytes() == before
+
+    # What the message says, done.
+    rule = f"host all {ROLE} 198.51.100.7/32 scram-sha-256"
+    cluster.configure({"postgresql": {"pg_hba": [rule, *RULES]}})
+
+    def loaded() -> bool:
+        ((when,),) = primary.execute("postgres", "SELECT extract(epoch FROM pg_conf_load_time())::float8")
+        return bool(path.read_bytes() != before and when > path.stat().st_mtime)
+
+    wait_until(loaded, "Patroni to write the file, and to have it loaded")
+    content = perform(allowlist.DEFINITION, options)
+    assert (content["failed"], content["changed"]) == (False, False), content
+    assert {one["line"] for one in content["decided_by"]["list"]} == {
+        path.read_text().splitlines().index(rule) + 1
+    }
