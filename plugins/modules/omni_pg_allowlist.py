@@ -84,8 +84,8 @@ notes:
   - The folder of the file has to be writable for the user that the module runs as, since a file is only replaced whole
     by a new one. Mode, owner, SELinux context and other extended attributes stay. Nothing is written in place, so that
     a file that is mounted alone into a container, a ConfigMap, or a file in a folder of root's is an error.
-  - A C(pg_hba.conf) that Patroni, CloudNativePG, Puppet, Chef, Salt or a template of Ansible writes is left
-    alone. Where its rules let every address in by O(method), nothing is to do; else the task fails, with the name of the
+  - A C(pg_hba.conf) that Patroni, CloudNativePG, Puppet, Chef, Salt or a template of Ansible writes is left alone.
+    Where its rules let every address in by O(method), nothing is to do; else the task fails, with the name of the
     setting that has them.
   - The file of a standby is its own, and O(on_standby) plays no part here. Run the task on each server of a cluster.
   - Where the file was changed after the server last loaded its configuration, and has the block already, the module has

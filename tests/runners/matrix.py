@@ -17,7 +17,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import NamedTuple
 
@@ -25,18 +25,18 @@ from tests.sandbox import postgres_versions as versions
 
 PYTEST = [sys.executable, "-m", "pytest", "-q"]
 #: What hardly depends on the version, and takes long: the oldest, and the one of `make test`, are enough. So it is
-#: with the slower of the two doors; see the fixture `door`.
-ON_THE_OLDEST = ("doors", "role", "sandbox")
+#: with the slower of the two doors, which the other legs leave out.
+ON_THE_OLDEST = ("doors", "role", "omni", "sandbox")
 #: Whose programs few machines have, and where the version hardly matters: the one of `make test` is enough.
 ON_THE_NEWEST = ("clusters",)
 AT_ONCE = (os.cpu_count() or 1) + 1
 
 
 class Leg(NamedTuple):
-    """Some of the tests, on one version. `major` None is the one of `make test`."""
+    """Some of the tests, with an environment that chooses version and doors; none means those of `make test`."""
 
     name: str
-    major: int | None
+    environment: Mapping[str, str]
     arguments: tuple[str, ...]
 
 
@@ -49,29 +49,38 @@ class Ended(NamedTuple):
     output: str
 
 
+def folders(names: Iterable[str]) -> list[str]:
+    return [f"tests/integration/{name}" for name in names]
+
+
 def legs(majors: Iterable[int]) -> list[Leg]:
     """What runs on these versions, the longest first, so that none of them ends the run alone."""
-    apart = [f"--ignore=tests/integration/{name}" for name in (*ON_THE_OLDEST, *ON_THE_NEWEST)]
+    oldest, newest = min(versions.VERSIONS), max(versions.VERSIONS)
+    apart = [f"--ignore={folder}" for folder in folders((*ON_THE_OLDEST, *ON_THE_NEWEST))]
     found = [
-        Leg(str(major), major, ("-m", "postgres", "tests/integration", *apart)) for major in sorted(majors)
+        Leg(
+            str(major),
+            {"TEST_POSTGRES": str(major), "TEST_DOOR": "in_process"},
+            ("-m", "postgres", "tests/integration", *apart),
+        )
+        for major in sorted(majors)
     ]
-    if min(versions.VERSIONS) in majors:
-        folders = [f"tests/integration/{name}" for name in ON_THE_OLDEST]
-        oldest = min(versions.VERSIONS)
-        found.insert(0, Leg(f"{oldest} {', '.join(ON_THE_OLDEST)}", oldest, ("-m", "postgres", *folders)))
-    if max(versions.VERSIONS) in majors:
-        folders = [f"tests/integration/{name}" for name in ON_THE_NEWEST]
-        found.append(Leg(f"{max(versions.VERSIONS)} {', '.join(ON_THE_NEWEST)}", None, tuple(folders)))
+    if oldest in majors:
+        arguments = ("-m", "postgres", *folders(ON_THE_OLDEST))
+        found.insert(
+            0, Leg(f"{oldest} {', '.join(ON_THE_OLDEST)}", {"TEST_POSTGRES": str(oldest)}, arguments)
+        )
+    if newest in majors:
+        found.append(Leg(f"{newest} {', '.join(ON_THE_NEWEST)}", {}, tuple(folders(ON_THE_NEWEST))))
     return found
 
 
 def run(leg: Leg) -> Ended:
     started = time.monotonic()
-    version = {} if leg.major is None else {"TEST_POSTGRES": str(leg.major)}
     done = subprocess.run(
         [*PYTEST, *leg.arguments],
         check=False,
-        env={**os.environ, **version},
+        env={**os.environ, **leg.environment},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -104,7 +113,7 @@ def main() -> int:
     print()
     for row in sorted(rows):
         closing = (row.output.splitlines() or [""])[-1]
-        print(f"{row.name:24} {'ok' if row.passed else 'FAILED':6} {row.seconds:6.1f} s  {closing}")
+        print(f"{row.name:28} {'ok' if row.passed else 'FAILED':6} {row.seconds:6.1f} s  {closing}")
     return 0 if all(row.passed for row in rows) else 1
 
 
