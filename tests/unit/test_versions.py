@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 import yaml
 
 from tests.runners import versions
@@ -62,3 +63,20 @@ def test_contributing_says_how_the_newest_is_had() -> None:
         ANSIBLE_CORE[-1],
         needs,
     )
+
+
+@pytest.mark.parametrize(("allow_skip", "code"), [("", 1), ("1", 0)])
+def test_a_python_that_is_missing_is_said(
+    allow_skip: str,
+    code: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    monkeypatch.setenv("ALLOW_SKIP", allow_skip)
+    monkeypatch.setattr("sys.argv", ["versions", ANSIBLE_CORE[-1]])
+    assert versions.main() == code
+    said = capsys.readouterr().out.splitlines()[-1]
+    assert said.startswith(f"ansible-core {ANSIBLE_CORE[-1]}  NOT TESTED")
