@@ -109,13 +109,9 @@ class Pgpool:
         self._supervisor.communicate(timeout=30)
 
     def let_in(self, role: str, password: str) -> None:
-        """Let a role log in with this password: for SCRAM, Pgpool-II has to know it. Processes that are there already
-        do not; each ends after one client."""
+        """Let a role log in with this password: for SCRAM, Pgpool-II has to know it. It looks into the file each time."""
         with (self._base / "pool_passwd").open("a") as file:
             file.write(f"{role}:TEXT{password}\n")
-
-    def log_text(self) -> str:
-        return (self._base / "log").read_text(errors="replace")
 
     def _listens(self) -> bool:
         with socket.socket() as probe:
