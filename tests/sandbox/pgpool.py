@@ -109,7 +109,7 @@ class Pgpool:
         self._supervisor.communicate(timeout=30)
 
     def let_in(self, role: str, password: str) -> None:
-        """Let a role log in with this password: for SCRAM, Pgpool-II has to know it. It looks into the file each time."""
+        """Let a role log in with this password: for SCRAM, Pgpool-II has to know it. It reads it each time."""
         with (self._base / "pool_passwd").open("a") as file:
             file.write(f"{role}:TEXT{password}\n")
 
