@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 
 from tests.helpers.harness import link_collection
 
@@ -12,6 +13,11 @@ from tests.helpers.harness import link_collection
 for name in list(os.environ):
     if name.startswith(("PG", "OMNI_", "ANSIBLE_")):
         del os.environ[name]
+
+# A shell starts what runs in the background deaf to Ctrl-C, and ansible-playbook up to 2.18 would stay so; some tests
+# interrupt it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 link_collection()
 importlib.invalidate_caches()  # the folder may be newer than the path that names it

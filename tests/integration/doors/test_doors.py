@@ -106,8 +106,12 @@ def test_which_door_and_why(login: dict[str, Any], other_python: str, tmp_path: 
             "ansible_async_dir": str(tmp_path),
         },
         play_keywords={"hosts": "here"},
-        # Where Ansible would find a Python without the libraries, if it looked.
-        env={"PATH": "/usr/bin:/bin"},
+        env={
+            # Where Ansible would find another Python, if it looked.
+            "PATH": "/usr/bin:/bin",
+            # Else it would not even try where root becomes root.
+            "ANSIBLE_BECOME_ALLOW_SAME_USER": "true",
+        },
         verbosity=3,
     )
     for number, ((keywords, expected), door) in enumerate(zip(cases, doors_taken(run), strict=True)):
