@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -34,6 +35,16 @@ CLOSED = ("pg_authid", "pg_user_mapping", "pg_shadow", "pg_statistic")
 OPEN = ("pg_class", "pg_roles", "pg_stat_activity")
 
 
+def quoted(name: str) -> str:
+    """A name as SQL writes it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def unquoted(text: str) -> str:
+    """The names in a text of SQL's as they are."""
+    return re.sub(r'"((?:[^"]|"")*)"', lambda found: found[1].replace('""', '"'), text)
+
+
 @dataclass(frozen=True)
 class Generated:
     """A database that was generated, its roles, and its schemas."""
@@ -45,6 +56,7 @@ class Generated:
     login: str
     login_password: str
     owners: tuple[str, ...]
+    groups: tuple[str, ...]
     schemas: tuple[str, ...]
     sql: str
 
@@ -70,17 +82,18 @@ def generated(server: PostgresServer, seed: int) -> Iterator[Generated]:
         yield Generated(
             seed=seed,
             database=name,
-            role=world.omni,
+            role=unquoted(world.omni),
             password="of the role",
-            login=world.login,
+            login=unquoted(world.login),
             login_password="of the login",
-            owners=tuple(world.owners),
-            schemas=tuple(world.schemas),
+            owners=tuple(map(unquoted, world.owners)),
+            groups=tuple(map(unquoted, world.groups)),
+            schemas=tuple(map(unquoted, world.schemas)),
             sql=sql,
         )
     finally:
         server.drop_database(name)
-        roles = SQL(", ").join(Identifier(role) for role in world.roles)
+        roles = SQL(", ").join(SQL(role) for role in world.roles)
         server.execute("postgres", SQL("DROP ROLE IF EXISTS {}").format(roles))
 
 
@@ -128,25 +141,27 @@ class _World:
     far: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.omni, self.login = f"{self.prefix}_omni", f"{self.prefix}_login"
-        self.owners = [f"{self.prefix}_owner{n}" for n in range(3)]
-        self.groups = [f"{self.prefix}_group{n}" for n in range(2)]
+        self.odd = self.chance(0.25)
+        self.omni, self.login = self.named(f"{self.prefix}_omni"), self.named(f"{self.prefix}_login")
+        self.owners = [self.named(f"{self.prefix}_owner{n}") for n in range(3)]
+        self.groups = [self.named(f"{self.prefix}_group{n}") for n in range(2)]
         self.roles = [self.omni, self.login, *self.owners, *self.groups]
-        self.schemas = ["public", "s1", "s2"]
+        self.schemas = ["public", self.named("s1"), self.named("s2")]
 
     def make(self) -> None:
         """Everything is made by a superuser and open to him first; then it gets owners, and rights."""
         self._make_roles()
         for schema in self.schemas[1:]:
-            self.do(f"CREATE SCHEMA {schema} AUTHORIZATION {self.lot.choice([*self.owners, 'postgres'])}")
+            owner = self.lot.choice([*self.owners, *self.owners, "postgres", self.login])
+            self.do(f"CREATE SCHEMA {schema} AUTHORIZATION {owner}")
         for number in range(self.lot.randint(2, 5)):
-            self._make_table(f"{self.lot.choice(self.schemas)}.t{number}")
+            self._make_table(f"t{number}")
         if self.lot.random() < 0.5:
-            self._make_foreign_table(f"{self.lot.choice(self.schemas)}.f")
+            self._make_foreign_table("f")
         for number in range(self.lot.randint(0, 3)):
-            self._make_function(f"{self.lot.choice(self.schemas)}.call{number}")
+            self._make_function(self.placed(f"call{number}"))
         for number in range(self.lot.randint(2, 9)):
-            name = f"{self.lot.choice(self.schemas)}.v{number}"
+            name = self.placed(f"v{number}")
             self._make_materialized(name) if self.lot.random() < 0.2 else self._make_view(name)
         self._give_owners()
         for table in self.tables:
@@ -161,6 +176,14 @@ class _World:
 
     def chance(self, share: float) -> bool:
         return self.lot.random() < share
+
+    def named(self, name: str) -> str:
+        """``name``, as SQL writes it: in some databases all have a capital, a blank, a quote and a percent sign."""
+        return quoted(f'{name.capitalize()} 5% "n"') if self.odd else name
+
+    def placed(self, name: str) -> str:
+        """The same, in any schema."""
+        return f"{self.lot.choice(self.schemas)}.{self.named(name)}"
 
     def somebody(self) -> str:
         return self.lot.choice([self.omni, *self.owners, *self.groups, "PUBLIC"])
@@ -191,12 +214,13 @@ class _World:
         inherit, can_set = (self.lot.choice(["TRUE", "FALSE"]) for dummy in range(2))
         return f" WITH INHERIT {inherit}, SET {can_set}"
 
-    def _make_table(self, name: str) -> None:
+    def _make_table(self, base: str) -> None:
+        name = self.placed(base)
         columns = "(a int, b int)"
         kind = self.lot.choice(["plain", "plain", "plain", "partitioned", "inherited"])
         if kind == "partitioned":
             self.do(f"CREATE TABLE {name} {columns} PARTITION BY RANGE (a)")
-            parts = [(f"{self.lot.choice(self.schemas)}.{name.split('.')[1]}_{n}", n) for n in range(2)]
+            parts = [(self.placed(f"{base}_{n}"), n) for n in range(2)]
             for part, n in parts:
                 self.do(f"CREATE TABLE {part} PARTITION OF {name} FOR VALUES FROM ({n}) TO ({n + 1})")
             self.do(f"INSERT INTO {name} VALUES (0, 1), (1, 1)")
@@ -205,18 +229,20 @@ class _World:
         self.do(f"CREATE TABLE {name} {columns}", f"INSERT INTO {name} VALUES (0, 1), (1, 1), (2, 0)")
         self._made([name])
         if kind == "inherited":
-            child = f"{self.lot.choice(self.schemas)}.{name.split('.')[1]}_child"
+            child = self.placed(f"{base}_child")
             self.do(f"CREATE TABLE {child} () INHERITS ({name})", f"INSERT INTO {child} VALUES (1, 1)")
             self._made([child])
-        if self.chance(0.15):
-            self.do(f"CREATE SEQUENCE {name}_seq")
-            self.sequences.append(f"{name}_seq")
+        if self.chance(0.3):
+            sequence = self.placed(f"{base}_seq")
+            self.do(f"CREATE SEQUENCE {sequence}")
+            self.sequences.append(sequence)
 
     def _made(self, tables: list[str]) -> None:
         self.tables += tables
         self.sources += tables
 
-    def _make_foreign_table(self, name: str) -> None:
+    def _make_foreign_table(self, base: str) -> None:
+        name, part = self.placed(base), self.placed(f"{base}_0")
         if self.remote is None or self.chance(0.1):
             self.do("CREATE FOREIGN DATA WRAPPER nothing", "CREATE SERVER far FOREIGN DATA WRAPPER nothing")
         else:
@@ -228,15 +254,15 @@ class _World:
             for user in {self.somebody() for dummy in range(self.lot.randint(0, 2))}:
                 login = f"\"user\" 'postgres', password '{self.remote.admin_password}'"
                 self.do(f"CREATE USER MAPPING FOR {user} SERVER far OPTIONS ({login})")
-        schema, table = self.lot.choice(self.tables).split(".")
+        schema, table = map(unquoted, self.lot.choice(self.tables).split("."))
         far = f"SERVER far OPTIONS (schema_name '{schema}', table_name '{table}')"
         if self.remote is not None and self.chance(0.2):
             self.do(
                 f"CREATE TABLE {name} (a int, b int) PARTITION BY RANGE (a)",
-                f"CREATE FOREIGN TABLE {name}_0 PARTITION OF {name} DEFAULT {far}",
+                f"CREATE FOREIGN TABLE {part} PARTITION OF {name} DEFAULT {far}",
             )
-            self.far.add(f"{name}_0")
-            self.sources.append(f"{name}_0")
+            self.far.add(part)
+            self.sources.append(part)
         else:
             self.do(f"CREATE FOREIGN TABLE {name} (a int, b int) {far}")
         self.far.add(name)
@@ -347,9 +373,12 @@ class _World:
         for function in self.functions:
             if self.chance(0.5):
                 self.do(f"ALTER FUNCTION {function}(int) OWNER TO {self.lot.choice(self.owners)}")
-        for relation in [*self.tables, *self.views]:
+        for relation in [*self.tables, *self.views, *self.sequences]:
             if self.chance(0.7):
-                self.do(f"ALTER TABLE {relation} OWNER TO {self.lot.choice(self.owners)}")
+                owner = self.login if self.chance(0.1) else self.lot.choice(self.owners)
+                self.do(f"ALTER TABLE {relation} OWNER TO {owner}")
+        if self.chance(0.25):
+            self.do(f"ALTER DATABASE {self.prefix} OWNER TO {self.lot.choice([self.login, *self.owners])}")
         if self.chance(0.1):
             self.do(f"ALTER TABLE {self.lot.choice(self.tables)} OWNER TO {self.omni}")
 
@@ -421,12 +450,13 @@ class _World:
         )
 
     def _default_privileges(self) -> None:
-        for creator in [*self.owners, "postgres"]:
+        for creator in [*self.owners, self.login, self.groups[0], "postgres"]:
             if self.chance(0.3):
                 where = self.lot.choice(["", f" IN SCHEMA {self.lot.choice(self.schemas)}"])
+                kind, whom = self.lot.choice(["TABLES", "TABLES", "SEQUENCES"]), self.somebody()
+                option = " WITH GRANT OPTION" if whom != "PUBLIC" and self.chance(0.2) else ""
                 self.do(
-                    f"ALTER DEFAULT PRIVILEGES FOR ROLE {creator}{where} GRANT SELECT ON TABLES"
-                    f" TO {self.somebody()}"
+                    f"ALTER DEFAULT PRIVILEGES FOR ROLE {creator}{where} GRANT SELECT ON {kind} TO {whom}{option}"
                 )
 
     def _settings(self) -> None:
@@ -436,4 +466,4 @@ class _World:
         if self.chance(0.03):
             self.do(f"ALTER DATABASE {self.prefix} SET row_security = 'no'")
         if self.chance(0.05):
-            self.do(f"ALTER ROLE {self.omni}{place} SET role = '{self.lot.choice(self.groups)}'")
+            self.do(f"ALTER ROLE {self.omni}{place} SET role = '{unquoted(self.lot.choice(self.groups))}'")

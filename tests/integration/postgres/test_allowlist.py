@@ -10,10 +10,13 @@ import ctypes
 import multiprocessing
 import os
 import pwd
+import random
 import shutil
 import stat
 import subprocess
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -423,6 +426,53 @@ def test_several_at_once(hba: Hba, arguments: Login) -> None:
         assert hba.answer(OMNI, role, arguments["login_db"]) == "scram-sha-256"
         assert perform(DEFINITION, {**arguments, "role": role})["changed"] is False
     assert [*hba.path.parent.glob(".omni*")] == []
+
+
+def test_killed_at_any_moment(hba: Hba, arguments: Login) -> None:
+    """The file is the old one or the new one, whole, and the next run finishes what the killed one began.
+
+    ALLOWLIST_KILLS=500 kills as often, ALLOWLIST_SEED draws other moments; `-s` shows what they met.
+    """
+    lot = random.Random(int(os.environ.get("ALLOWLIST_SEED", "1")))
+    met: Counter[str] = Counter()
+    hba.write(b"# so long that it takes a while to write\n" * 1500)
+    perform(DEFINITION, arguments)
+    status = hba.path.stat()
+    begun = time.monotonic()
+    perform(DEFINITION, {**arguments, "addresses": ["127.0.8.1"]})
+    usual = time.monotonic() - begun
+    for number in range(int(os.environ.get("ALLOWLIST_KILLS", "8"))):
+        address = IPv4Address("127.0.9.0") + number % 200
+        wanted = {**arguments, "addresses": [str(OMNI), str(address)]}
+        before = hba.data
+        run = multiprocessing.get_context("fork").Process(target=perform, args=(DEFINITION, wanted))
+        run.start()
+        if number % 2:  # as soon as it begins to write
+            while run.is_alive() and not [*hba.path.parent.glob(".omni*")]:
+                pass
+            time.sleep(lot.uniform(0, 0.003))
+        else:
+            time.sleep(lot.uniform(0, usual * 1.3))
+        run.kill()
+        run.join()
+        found, unfinished = hba.data, [*hba.path.parent.glob(".omni*")]
+        finished = perform(DEFINITION, wanted)
+        assert not finished["failed"], finished
+        assert found in (before, hba.data)
+        assert hba.answer(address, "omni", arguments["login_db"]) == "scram-sha-256"
+        assert perform(DEFINITION, wanted, check=True)["changed"] is False
+        assert [*hba.path.parent.glob(".omni*")] == []
+        now = hba.path.stat()
+        assert (now.st_mode, now.st_uid, now.st_gid) == (status.st_mode, status.st_uid, status.st_gid)
+        loaded = "" if finished["changed"] else ", and loaded"
+        met[
+            "an unfinished file"
+            if unfinished
+            else "the old one"
+            if found == before
+            else f"the new one{loaded}"
+        ] += 1
+    print(dict(met))
 
 
 def in_a_thread(prepare: Callable[[], object], call: Callable[[], dict[str, Any]]) -> dict[str, Any]:

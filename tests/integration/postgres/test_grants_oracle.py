@@ -19,7 +19,7 @@ import psycopg2
 import pytest
 
 from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.grants import DEFINITION
-from tests.helpers.generated_database import Generated, generated
+from tests.helpers.generated_database import Generated, generated, quoted, unquoted
 from tests.helpers.postgres_modules import perform, unwritten
 from tests.integration.postgres.test_grants_states import PRIVILEGES
 from tests.sandbox.postgres import PostgresServer
@@ -32,7 +32,7 @@ COUNTED: Counter[str] = Counter()
 Row = tuple[Any, ...]
 Options = dict[str, Any]
 
-#: Each relation and place of the users': [what people call it, its schema, its owner, its kind].
+#: Each relation of the users': [what people call it, its schema, its owner, its name as SQL writes it].
 OBJECTS = """
 SELECT CASE relkind WHEN 'S' THEN 'sequence ' ELSE 'table ' END || nspname || '.' || relname,
        nspname, pg_get_userbyid(relowner), c.oid::regclass::text
@@ -83,7 +83,10 @@ class _Run:
 
     def privileges(self) -> set[Row]:
         """(what, grantee, privilege, grantor, whether it may be granted further)"""
-        rows = self.server.execute(self.made.database, PRIVILEGES)
+        rows = [
+            tuple(unquoted(value) if isinstance(value, str) else value for value in row)
+            for row in self.server.execute(self.made.database, PRIVILEGES)
+        ]
         # What one who makes tables has on them itself: Postgres keeps no default privileges that say only that.
         return {row for row in rows if not (row[0].startswith("later") and row[1] == row[3])}
 
@@ -101,11 +104,8 @@ class _Run:
         assert planned["statements"] == done["statements"]
         for key in ("granted", "revoked"):
             assert planned[key] == done[key]
-        # The advice may differ: what the run took, its author lacks afterwards.
-        one, other = (
-            {(item["what"], item["owner"]) for item in result["unmanageable"]["list"]}
-            for result in (planned, done)
-        )
+        # The advice may differ, and with it whom to ask: what the run took, its author lacks afterwards.
+        one, other = ({item["what"] for item in result["unmanageable"]["list"]} for result in (planned, done))
         assert one == other
         with unwritten(self.server, where):
             again = perform(DEFINITION, given)
@@ -142,7 +142,8 @@ class _Run:
         lost = before - left
         assert lost == self.ours(lost)
         assert {row[2] for row in lost} <= {"CONNECT", "USAGE", "SELECT"}
-        assert not [row for row in lost if "." in row[0] and row[0] not in self._relations()]
+        relations = set(map(unquoted, self._relations()))
+        assert not [row for row in lost if "." in row[0] and row[0] not in relations]
 
     def _relations(self) -> set[str]:
         return {name for dummy, dummy2, dummy3, name in self.server.execute(self.made.database, OBJECTS)}
@@ -160,7 +161,10 @@ class _Run:
                 continue
             COUNTED["present: relations"] += 1
             fine = (
-                name in granted or owner == self.made.role or f"SELECT on {what}" in said or (name,) in held
+                unquoted(name) in granted
+                or owner == self.made.role
+                or f"SELECT on {what}" in said
+                or (name,) in held
             )
             assert fine, (what, result, self.made.seed)
 
@@ -186,11 +190,15 @@ class _Run:
 
     def _owned(self, what: str) -> bool:
         """Whether it is the role's own; what one owns, one keeps."""
-        names = self.server.execute(
-            self.made.database,
-            f"SELECT name FROM ({OBJECTS}) AS object (what, schema, owner, name) WHERE owner = '{self.made.role}'",
+        database, role = self.made.database, {"role": self.made.role}
+        schemas = "SELECT nspname FROM pg_namespace WHERE pg_get_userbyid(nspowner) = %(role)s"
+        relations = (
+            f"SELECT name FROM ({OBJECTS}) AS object (what, schema, owner, name) WHERE owner = %(role)s"
         )
-        return any(what == name or what.startswith(f"{name}.") for (name,) in names)
+        if (what,) in self.server.execute(database, schemas, role):
+            return True
+        owned = [unquoted(name) for (name,) in self.server.execute(database, relations, role)]
+        return any(what == name or what.startswith(f"{name}.") for name in owned)
 
     def _by_hand(self, statement: str) -> None:
         """As a superuser. What an earlier statement of the list took along, need not be taken again."""
@@ -210,29 +218,48 @@ def _sprinkle(run: _Run, lot: random.Random) -> None:
     """More rights than reading, by whoever comes; what the server refuses is left out."""
     made = run.made
     relations = sorted(run._relations())
-    roles = [made.login, made.role, *made.owners]
-    for dummy in range(lot.randint(0, 40)):
-        relation, giver, taker = lot.choice(relations), lot.choice(roles), lot.choice(roles)
-        option = lot.choice(["", "", " WITH GRANT OPTION"])
-        privilege = lot.choice(
-            ["SELECT", "SELECT", "INSERT", "UPDATE", "SELECT (a)", "UPDATE (a, b)", "SELECT (b)"]
-        )
-        schema = relation.split(".")[0] if "." in relation else "public"
-        statement = lot.choice(
-            [
-                f"SET ROLE {giver}; GRANT {privilege} ON {relation} TO {taker}{option}",
-                f"GRANT {privilege} ON {relation} TO {taker}{option}",
-                f"GRANT {privilege} ON {relation} TO {made.role} WITH GRANT OPTION; SET ROLE {made.role};"
-                f" GRANT {privilege} ON {relation} TO {taker}",
-                f"REVOKE USAGE ON SCHEMA {schema} FROM {taker}, PUBLIC",
-                f"GRANT USAGE ON SCHEMA {schema} TO {taker}{option}",
-                f"SET ROLE {giver}; GRANT USAGE ON SCHEMA {schema} TO {taker}",
-                f"GRANT CREATE ON SCHEMA {schema} TO {made.role}{option}",
-                f"GRANT TEMPORARY, CONNECT ON DATABASE {made.database} TO {taker}{option}",
-                f"ALTER DEFAULT PRIVILEGES FOR ROLE {giver} GRANT INSERT ON TABLES TO {taker}",
-                f"ALTER DEFAULT PRIVILEGES FOR ROLE {giver} IN SCHEMA {schema} GRANT SELECT ON SEQUENCES TO {taker}"
-                f"{option}",
-            ]
-        )
-        with contextlib.suppress(psycopg2.Error):
-            run.server.execute(made.database, statement)
+    role, login = quoted(made.role), quoted(made.login)
+    roles = [login, role, *map(quoted, made.owners)]
+    takers = [*roles, *map(quoted, made.groups), "PUBLIC"]
+    privileges = ["SELECT", "SELECT", "INSERT", "UPDATE", "ALL", "SELECT (a)", "UPDATE (a, b)", "SELECT (b)"]
+    with (
+        contextlib.closing(run.server.connect(made.database)) as connection,
+        connection.cursor() as cursor,
+    ):
+        for dummy in range(lot.randint(0, 40)):
+            relation, giver, taker = lot.choice(relations), lot.choice(roles), lot.choice(takers)
+            option = "" if taker == "PUBLIC" else lot.choice(["", "", " WITH GRANT OPTION"])
+            privilege = lot.choice(privileges)
+            schema = relation.split(".")[0] if "." in relation else "public"
+            statement = lot.choice(
+                [
+                    f"SET ROLE {giver}; GRANT {privilege} ON {relation} TO {taker}{option}",
+                    f"GRANT {privilege} ON {relation} TO {taker}{option}",
+                    f"GRANT {privilege} ON {relation} TO {role} WITH GRANT OPTION; SET ROLE {role};"
+                    f" GRANT {privilege} ON {relation} TO {taker}{option}",
+                    f"GRANT {privilege} ON {relation} TO {login} WITH GRANT OPTION; SET ROLE {login};"
+                    f" GRANT {privilege} ON {relation} TO {role}{lot.choice(['', ' WITH GRANT OPTION'])}",
+                    f"REVOKE GRANT OPTION FOR {privilege} ON {relation} FROM {giver} CASCADE",
+                    f"REVOKE SELECT ON {relation} FROM {taker} CASCADE",
+                    f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {taker}{option}",
+                    f"ALTER TABLE {relation} OWNER TO {giver}",
+                    f"ALTER SCHEMA {schema} OWNER TO {giver}",
+                    f"REVOKE USAGE ON SCHEMA {schema} FROM {taker}, PUBLIC",
+                    f"GRANT USAGE ON SCHEMA {schema} TO {taker}{option}",
+                    f"SET ROLE {giver}; GRANT USAGE ON SCHEMA {schema} TO {taker}{option}",
+                    f"GRANT CREATE ON SCHEMA {schema} TO {role}{option}",
+                    f"GRANT TEMPORARY, CONNECT ON DATABASE {made.database} TO {taker}{option}",
+                    f"REVOKE CONNECT ON DATABASE {made.database} FROM PUBLIC;"
+                    f" GRANT CONNECT ON DATABASE {made.database} TO {login}{option}",
+                    f"SET ROLE {giver}; GRANT CONNECT ON DATABASE {made.database} TO {taker}{option}",
+                    f"GRANT {lot.choice(takers[1:-1])} TO {giver} WITH ADMIN OPTION",
+                    f"ALTER DEFAULT PRIVILEGES FOR ROLE {giver} GRANT INSERT ON TABLES TO {taker}",
+                    f"ALTER DEFAULT PRIVILEGES FOR ROLE {giver} GRANT USAGE ON SCHEMAS TO {taker}",
+                    f"ALTER DEFAULT PRIVILEGES FOR ROLE {giver} REVOKE SELECT ON TABLES FROM {taker}",
+                    f"ALTER DEFAULT PRIVILEGES FOR ROLE {giver} IN SCHEMA {schema} GRANT SELECT ON SEQUENCES"
+                    f" TO {taker}{option}",
+                ]
+            )
+            with contextlib.suppress(psycopg2.Error):
+                cursor.execute(statement)
+            cursor.execute("RESET ROLE")
