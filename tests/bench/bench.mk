@@ -3,7 +3,7 @@
 .PHONY: bench
 
 bench: setup .build/bench/made.stamp
-	$(python) -m tests.bench $(ARGS)
+	PYTHONPATH=$(ANSIBLE_COLLECTIONS_PATH) $(python) -m tests.bench $(ARGS)
 
 # The other side's modules come with the package `ansible`, which is large, and is compiled as it is used.
 .build/bench/made.stamp: tests/bench/requirements.txt

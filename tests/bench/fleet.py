@@ -11,6 +11,7 @@ import os
 import subprocess
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -90,14 +91,18 @@ class Count(NamedTuple):
 
 
 class Fleet:
-    """A server with as many equal databases as hosts, and a fake Omni. A context manager.
+    """A server with equal databases, and a fake Omni. A context manager.
 
     :param server: a running one.
     :param delay: seconds to the server and back.
+    :param databases: how many there are at most; with more hosts, several name the same.
     """
 
-    def __init__(self, server: PostgresServer, hosts: int, forks: int, delay: float = 0.0) -> None:
+    def __init__(
+        self, server: PostgresServer, hosts: int, forks: int, delay: float = 0.0, databases: int = 200
+    ) -> None:
         self.hosts = [f"db{number:04}" for number in range(hosts)]
+        self.databases = self.hosts[:databases]
         self._server, self._forks, self._delay = server, forks, delay
         self._stack = ExitStack()
         server.execute(
@@ -116,23 +121,40 @@ class Fleet:
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        for name in self.hosts:
+        for name in self.databases:
             self._server.drop_database(name)
         self._server.drop_role("omni")
         self._stack.close()
 
     def reset(self) -> None:
         """Databases and an Omni that nobody touched yet."""
-        for name in self.hosts:
+        for name in self.databases:
             self._server.drop_database(name)
         self._server.drop_role("omni")
-        for name in self.hosts:
+        for name in self.databases:
             self._server.execute(
                 "postgres",
                 SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(TEMPLATE)),
             )
         self._server.execute("postgres", "CHECKPOINT")
         self._omni.reset()
+
+    def connect(self, playbook: Path, tags: Sequence[str] = ()) -> None:
+        """Have a playbook leave nothing to do. A host that shares its database gets a copy of what the first with
+        that database has in Omni, as a first run of its own would leave it in many times the time."""
+        self._run(playbook, tags, True, self._server.port, self.databases)
+        omni = self._omni.instance
+        of_name = {str(one["name"]): one for one in omni.connections.values()}
+        of_connection = {str(model["connectionId"]): model for model in omni.models.values()}
+        for name in self.hosts[len(self.databases) :]:
+            first = of_name.get(self._database(name))
+            if first is not None:
+                id = str(uuid.uuid4())
+                omni.connections[id] = {**first, "id": id, "name": name}
+                omni.models[id] = {**of_connection[str(first["id"])], "id": id, "connectionId": id}
+
+    def _database(self, host: str) -> str:
+        return self.databases[self.hosts.index(host) % len(self.databases)]
 
     def state(self) -> tuple[Any, ...]:
         """What a run leaves behind in the databases and in Omni."""
@@ -142,7 +164,7 @@ class Fleet:
         ]
         models = sorted(request["path"] for request in self._omni.requests if "refresh" in request["path"])
         return (
-            {name: self._server.execute(name, RIGHTS) for name in self.hosts},
+            {name: self._server.execute(name, RIGHTS) for name in self.databases},
             sorted(own, key=lambda one: str(one["name"])),
             len(models),
         )
@@ -153,7 +175,8 @@ class Fleet:
         :param changes: whether it has something to change; it is an error where it has not, or has.
         """
         self._server.configure(log_statement="none")
-        return self._run(playbook, tags, changes, self._way.port if self._delay else self._server.port)
+        port = self._way.port if self._delay else self._server.port
+        return self._run(playbook, tags, changes, port, self.hosts)
 
     def count(self, playbook: Path, tags: Sequence[str] = (), changes: bool = True) -> Count:
         """Run a playbook; see Count."""
@@ -161,7 +184,7 @@ class Fleet:
         rows, mark, asked = self._rows(), self._server.log.stat().st_size, len(self._omni.requests)
         wal = self._wal()
         self._way.reset()
-        self._run(playbook, tags, changes, self._way.port)
+        self._run(playbook, tags, changes, self._way.port, self.hosts)
         log = self._server.log_text(mark).splitlines()
         wal = self._wal() - wal
         return Count(
@@ -174,8 +197,11 @@ class Fleet:
             len(self._omni.requests) - asked,
         )
 
-    def _run(self, playbook: Path, tags: Sequence[str], changes: bool, port: int) -> Cost:
-        inventory = {"all": {"vars": self._variables(port), "hosts": {name: {} for name in self.hosts}}}
+    def _run(
+        self, playbook: Path, tags: Sequence[str], changes: bool, port: int, hosts: Sequence[str]
+    ) -> Cost:
+        of_each = {name: {"database_of_host": self._database(name)} for name in hosts}
+        inventory = {"all": {"vars": self._variables(port), "hosts": of_each}}
         (self._folder / "inventory.yml").write_text(yaml.safe_dump(inventory))
         environment = {
             **{name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ},
@@ -218,7 +244,7 @@ class Fleet:
             "login_user": self._server.admin_user,
             "login_password": self._server.admin_password,
             "ssl_mode": "disable",
-            "database": "{{ inventory_hostname }}",
+            "database": "{{ database_of_host }}",
             "password": PASSWORD,
             "api_url": self._omni.url,
             "api_token": self._omni.token,
@@ -240,7 +266,7 @@ class Fleet:
             "name": "{{ inventory_hostname }}",
             "host": "db.example.com",
             "port": 5432,
-            "database": "{{ inventory_hostname }}",
+            "database": "{{ database_of_host }}",
             "username": "omni",
             "passwordUnencrypted": PASSWORD,
             "defaultSchema": "sales",
@@ -277,7 +303,7 @@ class Fleet:
             name
             for (name,) in self._server.execute("postgres", "SELECT relname FROM pg_class WHERE relisshared")
         }
-        for number, database in enumerate(self.hosts):
+        for number, database in enumerate(self.databases):
             for name, rows in self._server.catalog_writes(database).items():
                 if name not in shared or number == 0:
                     yield rows
