@@ -11,6 +11,9 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+#: Made once, before Ansible forks: it takes as long as starting the thread does.
+_ALL_SIGNALS = signal.valid_signals()
+
 
 def start_thread(target: Callable[[], None]) -> None:
     """Run ``target`` in a daemon thread that takes no signals.
@@ -18,7 +21,7 @@ def start_thread(target: Callable[[], None]) -> None:
     Python handles signals in its main thread. One that the kernel gave to another thread would not wake it: Ctrl-C
     would have to wait for whatever the main thread waits for.
     """
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _ALL_SIGNALS)
     try:
         threading.Thread(target=target, daemon=True).start()
     finally:

@@ -22,11 +22,11 @@ REQUESTS = ["GET /api/v1/connections", "GET /api/v1/models"]
 #: trips of a connection are its login, and one asks for TLS.
 LIMITS = {
     "connections": 4,
-    "queries": 8,
+    "queries": 7,
     "round trips": 31,
     "tasks": 12,
     "templates in the controller": 1,
-    "templates of a task": 30,
+    "templates of a task": 4,
 }
 
 
