@@ -71,6 +71,9 @@ class InProcess(ShippedModule):
             result = self._through_a_door(tmp, task_vars)
         if warnings:
             result["warnings"] = [*result.get("warnings", ()), *warnings]
+        if names and display.verbosity < 3:
+            # The role keeps each result of each host. Its callers gave no options, and only -vvv shows them.
+            result.pop("invocation", None)
         return render(result, self.definition.options, names)
 
     def _leads_into_the_collection(self, args: Mapping[str, Any]) -> str:
