@@ -216,7 +216,7 @@ def targets(results: Results, started: Mapping[str, float]) -> str:
             what = f"{name} shipped: import and start, beside a module that only imports psycopg2"
             rows.append((what, "at most 1.1 times", f"{found / started[start.LEAST]:.2f} times"))
     head = ["| | to reach | measured |", "| --- | --- | --- |"]
-    return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in rows)])
+    return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in rows)]) if rows else ""
 
 
 def curves(results: Results) -> dict[str, plot.Line]:
@@ -273,7 +273,9 @@ def main() -> None:
     if "tables" in chosen:
         print("\n### omni_pg_grants beside GRANT … ON ALL TABLES\n", flush=True)
         grants.main(grants.SIZES)
-    print(f"\n### Targets\n\n{targets(results, started)}")
+    reached = targets(results, started)
+    if reached:
+        print(f"\n### Targets\n\n{reached}")
     if drawn and curves(results):
         drawn.write_text(plot.svg(curves(results)))
 
