@@ -30,19 +30,28 @@ def test_last_years_upload_is_there(omni):
 
 
 @pytest.mark.parametrize(
-    "relation", ["public.customers", "orders.orders", "orders.by_day", 'stats_daily."Visits per Day (%)"']
+    "relation",
+    [
+        *("public.customers", "public.customers_id_seq", "orders.orders", "orders.returns", "orders.by_day"),
+        *("orders.invoice_number", "stats_daily.targets", 'stats_daily."Visits per Day (%)"'),
+    ],
 )
 def test_it_reads_what_is_modelled(omni, relation):
     omni.execute(f"SELECT FROM {relation} LIMIT 1")
+
+
+def test_it_uploads(omni):
+    omni.execute("CREATE TABLE omni_uploads.forecast (day date, amount numeric)")
 
 
 @pytest.mark.parametrize("owner", ["app_owner", "etl"])
 @pytest.mark.parametrize("schema", ["public", "orders", "stats_daily"])
 def test_it_reads_what_others_make_afterwards(psql, omni, schema, owner):
     """By hand, the default privileges were for the login alone."""
-    psql(f"CREATE TABLE {schema}.made_later (id integer)", role=owner)
+    psql(f"CREATE TABLE {schema}.made_later (id serial)", role=owner)
     try:
         omni.execute(f"SELECT FROM {schema}.made_later")
+        omni.execute(f"SELECT last_value FROM {schema}.made_later_id_seq")
     finally:
         omni.connection.rollback()
         psql(f"DROP TABLE {schema}.made_later", role=owner)
