@@ -95,7 +95,8 @@ class InProcess(ShippedModule):
         of_paths = self.definition.options.get(name, {}).get("type") == "path"
         if not of_paths or not path or path == "system":
             return False
-        return not str(path).startswith(("@", "/", "~", "$"))
+        whole = os.path.expanduser(os.path.expandvars(str(path)))  # as the option will have it
+        return not (whole.startswith("@") or os.path.isabs(whole))
 
     def _through_a_door(self, tmp: Any, task_vars: dict[str, Any]) -> dict[str, Any]:
         reason, controllers_python = self._why_ship(task_vars)

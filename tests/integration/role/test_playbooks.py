@@ -220,20 +220,26 @@ def test_a_relative_path_does_not_lead_into_the_installed_collection(
 ) -> None:
     """Which is where the playbooks of the collection are, and a new version would delete what lies there. It is
     refused before either door."""
-    there = harness.ROOT / "playbooks" / "connections"
+    there = [harness.ROOT / "playbooks" / name for name in ("connections", "$NOWHERE")]
+    paths = {
+        "plain": "connections",
+        "expanded": "$RECORDS",
+        "unset": "$NOWHERE/connections",
+        "whole": "{{ inventory_dir }}/connections",
+    }
+    hosts = {name: {**role_vars, "omni_postgres_record_path": path} for name, path in paths.items()}
     try:
-        role_vars |= {"omni_postgres_record_path": "connections"}
-        run = harness.playbook(CONNECT, door="in_process", hosts={"one": role_vars}, tags=["omni_connection"])
-        assert not there.exists()
+        run = harness.playbook(
+            CONNECT, door="in_process", hosts=hosts, tags=["omni_connection"], env={"RECORDS": "connections"}
+        )
+        assert not [folder for folder in there if folder.exists()]
     finally:
-        shutil.rmtree(there, ignore_errors=True)
-    (failed,) = [result.result for result in run.results if result.status == "failed"]
-    assert failed["msg"].startswith(
-        "Reading omni_postgres_record_path: connections begins where the playbook is"
-    )
-    assert '"{{ inventory_dir }}/connections"' in failed["msg"]
-    assert failed["error"] == {"kind": "invalid_input"}
-    whole = {**role_vars, "omni_postgres_record_path": "{{ inventory_dir }}/connections"}
-    assert (
-        harness.playbook(CONNECT, door="in_process", hosts={"one": whole}, tags=["omni_connection"]).rc == 0
-    )
+        for folder in there:
+            shutil.rmtree(folder, ignore_errors=True)
+    failed = {result.host: result.result for result in run.results if result.status == "failed"}
+    assert set(failed) == set(paths) - {"whole"}
+    for name, result in failed.items():
+        begins = f"Reading omni_postgres_record_path: {paths[name]} begins where the playbook is"
+        assert result["msg"].startswith(begins)
+        assert f'"{{{{ inventory_dir }}}}/{paths[name]}"' in result["msg"]
+        assert result["error"] == {"kind": "invalid_input"}
