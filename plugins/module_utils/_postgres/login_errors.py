@@ -42,6 +42,14 @@ ADVICE = (
     ("hot standby mode", "No host is of the kind that target_session_attrs wants. See O(connect_params)."),
     ("the database system is", "Run again when the server is up."),
     (
+        "terminating connection",
+        "The server ended the login, as it does when it stops. Run again when it is up.",
+    ),
+    (
+        "closed the connection unexpectedly",
+        "The server ended the login, as it does when it stops. Run again when it is up; or see its log.",
+    ),
+    (
         "Is the server running locally",
         "Check O(login_unix_socket), the folder of the socket on the host where the task runs, and O(login_port); and "
         "that the server runs there.",

@@ -205,6 +205,8 @@ def test_the_password_that_a_server_gets_is_the_one_given(
         ("28000", 'Peer authentication failed for user "postgres"', "become: true, and become_user."),
         ("57P01", "session is read-only", "None of the hosts is a primary just now. Run again when one is"),
         ("57P01", "server is not in hot standby mode", "See connect_params."),
+        ("57P01", "terminating connection due to administrator command", "Run again when it is up."),
+        ("08006", "server closed the connection unexpectedly", "Run again when it is up; or see its log."),
         ("XX000", "etwas anderes", "Check the login options."),
     ],
 )
