@@ -69,7 +69,7 @@ class Member(PostgresServer):
     def is_primary(self) -> bool:
         try:
             return requests.get(f"{self.rest}/primary", timeout=5).status_code == 200
-        except requests.ConnectionError:
+        except requests.RequestException:
             return False
 
 
@@ -131,7 +131,7 @@ class Patroni:
         )
         try:
             self.wait_for_both()
-        except SandboxError:
+        except BaseException:
             self.__exit__()
             raise
         for member in self.members:
@@ -190,7 +190,7 @@ class Patroni:
     def _both_run(self) -> bool:
         try:
             answer = requests.get(f"{self.members[0].rest}/cluster", timeout=5).json()
-        except (requests.ConnectionError, requests.JSONDecodeError):
+        except requests.RequestException:  # also where it is no JSON yet
             return False
         found = sorted((member["role"], member["state"]) for member in answer.get("members", ()))
         return found in ([("leader", "running"), ("replica", state)] for state in ("running", "streaming"))

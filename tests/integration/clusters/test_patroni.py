@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -83,10 +83,10 @@ def test_a_switchover_in_the_middle_of_a_run(cluster: Patroni, pair: dict[str, A
     with harness.started(plays, **options) as playing:
         while GRANTS not in playing.output() and playing.process.poll() is None:
             time.sleep(0.02)
-        switching = threading.Thread(target=cluster.switchover)
-        switching.start()
-        interrupted = playing.finish()
-        switching.join()
+        with ThreadPoolExecutor(1) as pool:
+            switched = pool.submit(cluster.switchover)
+            interrupted = playing.finish()
+        switched.result()
     cluster.wait_for_both()
     assert cluster.primary is not before
 
