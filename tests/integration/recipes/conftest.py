@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +25,15 @@ ADDRESSES = ["192.0.2.10", "192.0.2.11/32", "198.51.100.16/29", "2001:DB8:100::7
 Play = Callable[..., harness.Run]
 
 
-@pytest.fixture(scope="session", autouse=True)
-def needs() -> None:
+@pytest.fixture(scope="package", autouse=True)
+def needs() -> Iterator[None]:
     """What `make recipes` fetches."""
     if not LIBRARIES.exists():
         pytest.skip("the recipes' collections and libraries are not there: `make recipes` fetches them")
-    # Behind those of the tests.
+    # Behind those of the tests, and for these tests alone.
     sys.path.append(str(LIBRARIES))
+    yield
+    sys.path.remove(str(LIBRARIES))
 
 
 @pytest.fixture
