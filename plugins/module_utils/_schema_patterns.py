@@ -52,9 +52,9 @@ class SchemaPatterns:
         """
         if upload in self._names:
             raise InvalidInput(
-                f"Reading {self.option}",
+                f"Reading O({self.option})",
                 f"{upload} is the schema for table uploads, and is listed among the modelled schemas too",
-                "Omni needs a schema of its own for uploads: take it out of one of the two.",
+                f"Omni needs a schema of its own for uploads: take it out of O({self.option}), or choose another one.",
             )
 
 
@@ -103,7 +103,9 @@ def modelled(patterns: Sequence[str], option: str = "schemas") -> SchemaPatterns
     """
     if not patterns or not all(patterns):
         raise InvalidInput(
-            f"Reading {option}", "it names no schema", f"List the schemas, or set {option} to ['*'] for all."
+            f"Reading O({option})",
+            "it names no schema",
+            f"List the schemas, or set O({option}) to ['*'] for all.",
         )
     refuse_system(patterns, option)
     return SchemaPatterns(patterns, option)
@@ -116,5 +118,5 @@ def refuse_system(names: Iterable[str], option: str) -> None:
     system = sorted(name for name in names if SYSTEM.fullmatch(name))
     if system:
         raise InvalidInput(
-            f"Reading {option}", f"{', '.join(system)} belongs to Postgres itself", "Leave it out."
+            f"Reading O({option})", f"{', '.join(system)} belongs to Postgres itself", "Leave it out."
         )

@@ -89,10 +89,9 @@ options:
   include_schemas:
     description:
       - Include schemas, as names or with C(*) for any run of characters.
-      - An empty list, or a lone V(*) in it, means every schema.
+      - Left out, or with a lone V(*) in it, every schema. An empty list is an error, since it names none.
     type: list
     elements: str
-    default: []
   offloaded_schemas:
     description:
       - Offloaded schemas, by their names. Omni tells upper and lower case apart in them.

@@ -141,12 +141,12 @@ def check_query_timezone(name: str, option: str) -> None:
         check_timezone(name, option, " or NONE")
 
 
-def check_schemas(include: Sequence[str], default: str, upload: str | None) -> None:
+def check_schemas(include: Sequence[str] | None, default: str, upload: str | None) -> None:
     """Refuse schemas that contradict each other.
 
     :raises InvalidInput: names the option.
     """
-    if include:
+    if include is not None:
         included = modelled(include, "include_schemas")
         if default not in included:
             raise InvalidInput(
@@ -160,7 +160,7 @@ def check_schemas(include: Sequence[str], default: str, upload: str | None) -> N
         SchemaPatterns([default], "default_schema").refuse_upload_schema(upload)
 
 
-def default_schema(include: Sequence[str]) -> str:
+def default_schema(include: Sequence[str] | None) -> str:
     """The default schema where none is given: public where it is modelled, else the first plain name.
 
     :raises InvalidInput: there is neither; so somebody has to choose.

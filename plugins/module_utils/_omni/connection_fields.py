@@ -67,7 +67,7 @@ FIELDS = (
     Field("database", TEXT, check_name, required="one", shown=True),
     Field("username", {"type": "str", "default": "omni"}, check_name, required="one"),
     Field("default_schema", TEXT, check_name, shown=True),
-    Field("include_schemas", {"type": "list", "elements": "str", "default": []}, check_names),
+    Field("include_schemas", {"type": "list", "elements": "str"}, check_names),
     Field("offloaded_schemas", {"type": "list", "elements": "str"}, check_names),
     Field("scratch_schema", {"type": "str", "aliases": ["upload_schema"]}, check_name),
     Field(

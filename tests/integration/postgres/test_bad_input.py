@@ -93,7 +93,7 @@ CASES: list[tuple[str, Login, str, tuple[str, ...]]] = [
         ACCESS,
         {"schemas": ["uploads"], "upload_schema": "uploads"},
         INVALID,
-        ("take it out of one of the two",),
+        ("take it out of schemas, or choose another one",),
     ),
     (ACCESS, {"try_upload": True}, INVALID, ("Reading try_upload: there is no schema", "Set upload_schema.")),
     *(
