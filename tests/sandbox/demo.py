@@ -204,7 +204,7 @@ def facts(database: Database, omni: FakeOmni) -> list[str]:
 def print_table(
     databases: Sequence[Database], before: Sequence[list[str]], after: Sequence[list[str]]
 ) -> None:
-    head = ["database", "login role", "relations it can read", "uploads into", "connection in Omni"]
+    head = ["database", "login role", "relations with SELECT", "uploads into", "connection in Omni"]
     rows = [
         [database.name, *(old if old == new else f"{old} -> {new}" for old, new in zip(*pair, strict=True))]
         for database, *pair in zip(databases, before, after, strict=True)
