@@ -194,7 +194,7 @@ def _missing(resource: Resource, state: Any, changes: Sequence[Change]) -> list[
         resource.require(state, changes)
     except Prerequisite as missing:
         text = str(missing).rstrip(".")
-        return [f"{text}. The run fails unless an earlier task makes it."]
+        return [f"{text}. In check mode it is no error: an earlier task may be about to make it."]
     return []
 
 

@@ -73,12 +73,14 @@ def record_warnings(resource: Connection, state: State, kept: Record | None) -> 
     said = []
     if kept.unread:
         said.append(f"{kept.path} does not serve as the record of {resource.label}: {kept.unread}.")
-    elif not kept.settings and not kept.unwritten and resource.params["state"] == "present":
+    elif not (kept.settings or kept.unwritten or resource.params["on_immutable_change"] == "accept") and (
+        resource.params["state"] == "present"
+    ):
         said.append(
             f"{resource.label} ({kept.about['id']}) has no record in {resource.params['record_path']}: it was made by "
-            "hand, or a run was cut off while it made it. So nobody knows whether its settings and its password are "
-            f"those of this task. Compare them in Omni ({resource.page()}), then run with "
-            "O(on_immutable_change=accept) and, for the password, O(update_password=always)."
+            "hand or before there were records, or a run was cut off while it made it. So nobody knows whether its "
+            f"settings and its password are those of this task. Compare them in Omni ({resource.page()}), then run "
+            "with O(on_immutable_change=accept) and, for the password, O(update_password=always)."
         )
     if kept.unwritten:
         said.append(f"The record of {resource.label} is not stored: {kept.unwritten}.")

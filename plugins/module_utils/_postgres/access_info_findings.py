@@ -80,7 +80,9 @@ def problems(state: State, role: str, upload_schema: str) -> dict[str, str]:
     elif found["no_connection"]:
         problems["role"] = f"it may not log in (CONNECTION LIMIT 0 of the {found['no_connection']})"
     elif state.login.password == "differs":
-        problems["role"] = "its password is not the one given"
+        problems["role"] = (
+            "its password is not the one given: correct it, or set it by omni_pg_user with update_password: always"
+        )
     elif not found["connects"]:
         problems["role"] = "it may not CONNECT to the database"
     if state.absent_schemas:

@@ -33,6 +33,9 @@ SELECTABLE = "SELECT nspname, count(*) FROM pg_class JOIN pg_namespace AS n ON n
 WHERE relkind IN ('r', 'v', 'm', 'p', 'f') AND nspname !~ '^pg_' AND nspname <> 'information_schema' \
 GROUP BY nspname ORDER BY nspname"
 NONE = {"count": 0, "list": [], "truncated": False}
+DIFFERS = (
+    "its password is not the one given: correct it, or set it by omni_pg_user with update_password: always"
+)
 UNPROVED = "its rights were read with the other login, and its password could not be checked"
 
 
@@ -124,7 +127,7 @@ def test_what_it_finds(server: PostgresServer, arguments: Login, role: str, door
     assert wrong["login"]["state"] == "refused"
     assert "password authentication failed" in wrong["login"]["how"]
     assert (findings(wrong), wrong["readable"]) == (
-        {"role": "its password is not the one given"},
+        {"role": DIFFERS},
         relations,
     )
     assert untried["login"] == {"state": "not_tried", "how": "no password was given"}
@@ -633,7 +636,7 @@ def test_a_server_that_speaks_another_language(
     with german:
         found = perform(DEFINITION, {**arguments, "verify_host": "127.0.0.2", "ssl_mode": "disable"})
     assert (found["login"]["state"], list(findings(found))) == ("refused", [kind])
-    told = "its password is not the one given" if kind == "role" else f"{words}): {UNPROVED}"
+    told = DIFFERS if kind == "role" else f"{words}): {UNPROVED}"
     assert told in findings(found)[kind]
 
 
@@ -657,7 +660,7 @@ def test_a_socket_for_the_rights_and_tcp_for_the_password(
     assert "Peer authentication failed" in warning
     assert "Set verify_host to an address of the server" in warning
     assert (proved["login"], findings(proved)) == ({"state": "succeeded", "how": "with its password"}, {})
-    assert findings(wrong) == {"role": "its password is not the one given"}
+    assert findings(wrong) == {"role": DIFFERS}
     assert wrong["readable"] == wrong["relations"] > 0
     # Over TCP nobody is meant who was not named.
     assert tcp["failed"]
