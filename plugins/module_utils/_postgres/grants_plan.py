@@ -99,6 +99,8 @@ class Planner:
             elif verb == "REVOKE" and not first.later and not first.of_owner:
                 # A REVOKE takes back what its own role granted, and from a superuser it is the owner's.
                 statement = _acting(first, first.owner, first.grantor_usable, statement)
+                if first.left_to_grantor is not None:
+                    statement = _with_grant_option(first, first.left_to_grantor, statement)
             owner = self.role if first.passed_on else first.owner
             yield {"what": what, "owner": owner, "reason": self._reason(verb, first)}, statement
 
@@ -128,6 +130,8 @@ class Planner:
                 f"{', '.join(holders)} holds it through role {self.role}, which granted it further. Where that "
                 "is to stay, somebody else has to grant it; then take this back, and run again"
             )
+        if right.left_to_grantor is not None:
+            return f"role {right.owner} granted it, and lost the grant option that it takes to take it back"
         if right.hindrance == GRANTOR:
             return f"role {right.owner} granted it, and only that role can take it back"
         return f"it belongs to role {right.owner}, and this login has no grant option on it"
@@ -146,6 +150,26 @@ def _acting(right: Right, role: str, usable: bool, statement: Statement) -> Stat
         text = f"GRANT USAGE ON SCHEMA {{}} TO {{}}; {text}; REVOKE USAGE ON SCHEMA {{}} FROM {{}}"
         parts = (*names, *parts, *names)
     return Statement(text, parts)
+
+
+def _with_grant_option(
+    right: Right, left: Iterable[tuple[str | None, bool]], statement: Statement
+) -> Statement:
+    """``statement``, for which who granted ``right`` has the grant option meanwhile: then the owner takes it back,
+    and gives again what that role is left with, as the REVOKE takes it along."""
+    on = f"ON {right.kind} {{}}"
+    columns: tuple[Any, ...] = () if right.whole else (_columns(right.columns),)
+    what = right.privilege if right.whole else f"{right.privilege} ({{}})"
+    whom = (*columns, right.name, (right.owner,))
+    text = f"GRANT {what} {on} TO {{}} WITH GRANT OPTION; {statement.text}; REVOKE {what} {on} FROM {{}}"
+    parts = [*whom, *statement.parts, *whom]
+    for column, grantable in left:
+        if right.whole or column in right.columns:
+            on_column = "" if column is None else " ({})"
+            end = " WITH GRANT OPTION" if grantable else ""
+            text += f"; GRANT {right.privilege}{on_column} {on} TO {{}}{end}"
+            parts += [*([] if column is None else [(column,)]), right.name, (right.owner,)]
+    return Statement(text, tuple(parts))
 
 
 def together(rights: Iterable[Right], one_by_one: bool = False) -> Iterator[list[Right]]:

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The queries behind omni_pg_grants. A NULL oid (no such role) matches no entry of an ACL.
+"""The queries behind omni_pg_grants. A NULL oid (no such role) matches no entry of an ACL; a role that is yet to be
+made will hold what PUBLIC does.
 
 Postgres decides by itself who a GRANT or REVOKE comes from: the object's owner where the login is the owner or a
 superuser; else the login, where it holds the grant option; else one of the roles whose rights it has and which
@@ -48,14 +49,24 @@ def _grantor(acl: str, owner: str, privilege: str, schema: str = "") -> str:
                WHERE pg_has_role(holder, 'USAGE')) END"""
 
 
-def _revoked_as(grantor: str, owner: str, alone: str, schema: str = "") -> str:
+def _revoked_as(grantor: str, owner: str, able: str, alone: str, schema: str = "") -> str:
     """The role that a REVOKE of what ``grantor`` granted is run as: 0 for the login itself, where it is sure to come
-    from ``grantor``; NULL where the login cannot revoke it. ``alone`` is whether nobody else whose rights the login
-    has could be taken. Nothing is run as the role that the task is about."""
-    return f"""
+    from ``grantor``; NULL where the login cannot revoke it. ``able`` is whether ``grantor`` could still grant it:
+    no REVOKE comes from who could not. ``alone`` is whether nobody else whose rights the login has could be taken.
+    Nothing is run as the role that the task is about."""
+    return f"""CASE WHEN {able} THEN coalesce(
     CASE WHEN me.rolsuper OR {owner} = me.oid THEN CASE WHEN {grantor} = {owner} THEN 0::oid END
          WHEN {grantor} = me.oid OR pg_has_role({grantor}, 'USAGE') AND {alone} THEN 0::oid END,
-    CASE WHEN {grantor} <> role.oid AND {_can_act(grantor, owner, schema)} THEN {grantor} END"""
+    CASE WHEN {grantor} <> role.oid AND {_can_act(grantor, owner, schema)} THEN {grantor} END) END"""
+
+
+def _left_to(grantor: str, lists: str, owner: str, privilege: str, able: str) -> str:
+    """What the owner granted to a ``grantor`` that could not grant it any more, as [column (null: the whole), with
+    the grant option]. NULL where it still could. ``lists`` has the ACLs, each with its attname."""
+    return f"""CASE WHEN NOT ({able}) THEN (
+        SELECT coalesce(json_agg(json_build_array(attname, is_grantable) ORDER BY attname NULLS FIRST), '[]')
+        FROM {lists}, aclexplode(acl) AS e
+        WHERE e.grantor = {owner} AND e.grantee = {grantor} AND e.privilege_type = {privilege}) END"""
 
 
 def _passed_on(entries: str, owner: str, column: str = "NULL", usable: str = "true") -> str:
@@ -68,31 +79,52 @@ def _passed_on(entries: str, owner: str, column: str = "NULL", usable: str = "tr
         ORDER BY e.grantor, e.grantee), '[]') FROM {entries} AND (e.grantor <> {owner} OR e.is_grantable))"""
 
 
+#: Whether who granted an entry of a place's ACL could still do so: the owner can, always.
+_PLACE_ABLE = """grantor = owner OR EXISTS (
+    SELECT FROM aclexplode(acl) AS e
+    WHERE e.is_grantable AND e.grantee = entry.grantor AND e.privilege_type = entry.privilege_type)"""
+
+#: The same of a relation: who can grant on the table, can on its columns; else it takes each of the columns.
+_RELATION_ABLE = """grantor = relowner OR (held.oid, grantor, held.privilege_type) IN (
+        SELECT oid, grantee, privilege_type FROM entry WHERE is_grantable AND attname IS NULL)
+    OR NOT CASE WHEN given AND NOT %(absent)s THEN grantable ELSE whole END AND NOT EXISTS (
+        SELECT FROM unnest(CASE WHEN given AND NOT %(absent)s THEN grantable_columns ELSE columns END) AS name
+        WHERE (held.oid, grantor, held.privilege_type, name) NOT IN (
+            SELECT oid, grantee, privilege_type, attname::text FROM entry
+            WHERE is_grantable AND attname IS NOT NULL))"""
+
 #: The database and each schema of the users': what the role holds there, and what the login can give.
 PLACES = f"""
 WITH {_WHO},
 place AS (
     SELECT 'DATABASE' AS kind, d.oid, datname AS name, datdba AS owner,
            coalesce(datacl, acldefault('d', datdba)) AS acl, 'CONNECT' AS privilege,
-           has_database_privilege(role.oid, d.oid, 'CONNECT') AS held,
+           coalesce(has_database_privilege(role.oid, d.oid, 'CONNECT'),
+                    has_database_privilege('public', d.oid, 'CONNECT')) AS held,
            has_database_privilege(d.oid, 'CONNECT WITH GRANT OPTION') AS able
     FROM pg_database AS d, role WHERE datname = current_database()
     UNION ALL
     SELECT 'SCHEMA', n.oid, nspname, nspowner, coalesce(nspacl, acldefault('n', nspowner)), 'USAGE',
-           has_schema_privilege(role.oid, n.oid, 'USAGE'),
+           coalesce(has_schema_privilege(role.oid, n.oid, 'USAGE'), has_schema_privilege('public', n.oid, 'USAGE')),
            has_schema_privilege(n.oid, 'USAGE WITH GRANT OPTION')
     FROM pg_namespace AS n, role WHERE {OF_USERS}),
 granted AS (
-    SELECT kind, place.oid, owner, privilege_type, is_grantable, grantor, coalesce({
+    SELECT kind, place.oid, owner, privilege_type, is_grantable, grantor, {
     _revoked_as(
         "grantor",
         "owner",
+        _PLACE_ABLE,
         '''NOT EXISTS (SELECT FROM aclexplode(acl) AS e
                          WHERE e.is_grantable AND e.privilege_type = entry.privilege_type
                            AND e.grantee <> entry.grantor AND pg_has_role(e.grantee, 'USAGE'))
               AND (owner = grantor OR NOT pg_has_role(owner, 'USAGE'))''',
     )
-}) AS revoked_as,
+} AS revoked_as,
+           {
+    _left_to(
+        "entry.grantor", "(SELECT NULL AS attname) AS whole", "owner", "entry.privilege_type", _PLACE_ABLE
+    )
+} AS left_to,
            ({_grantor("acl", "owner", "entry.privilege_type")})[1] AS ours,
            CASE WHEN is_grantable THEN {
     _passed_on("aclexplode(acl) AS e WHERE e.privilege_type = entry.privilege_type", "owner")
@@ -103,11 +135,12 @@ listed AS (
     SELECT kind, oid, json_agg(json_build_array(
         privilege_type, is_grantable, pg_get_userbyid(grantor),
         CASE WHEN revoked_as IS NULL OR %(absent)s AND ours <> grantor THEN 'grantor' ELSE '' END,
-        CASE WHEN revoked_as <> 0 THEN pg_get_userbyid(revoked_as) END, passed_on, grantor = owner
+        CASE WHEN revoked_as <> 0 THEN pg_get_userbyid(revoked_as) END, passed_on, grantor = owner,
+        left_to
     ) ORDER BY privilege_type, grantor) AS grants
     FROM granted GROUP BY kind, oid)
 SELECT kind, place.oid::bigint, name, privilege, role.oid IS NOT NULL AS role_exists,
-       pg_get_userbyid(owner) AS owner, able, coalesce(held, false) AS held,
+       pg_get_userbyid(owner) AS owner, able, held,
        coalesce(owner = role.oid, false)
            OR EXISTS (SELECT FROM aclexplode(acl) WHERE grantee = role.oid AND privilege_type = privilege)
            AS granted,
@@ -153,8 +186,9 @@ missing AS (
            CASE WHEN grantable AND usable
                 THEN ({_grantor("relacl", "relowner", "'SELECT'", "relnamespace")})[2] END AS granted_as
     FROM ungranted, me
-    WHERE grantable AND usable AND NOT %(effective)s OR role IS NULL
-       OR NOT has_table_privilege(role, ungranted.oid, 'SELECT')),
+    WHERE grantable AND usable AND NOT %(effective)s
+       OR NOT coalesce(has_table_privilege(role, ungranted.oid, 'SELECT'),
+                       has_table_privilege('public', ungranted.oid, 'SELECT'))),
 -- Columns as arrays, in no order: JSON and sorting would take longer than the look-up of thousands of tables.
 lacking AS (
     SELECT array_agg(kind) AS lacking_kind, array_agg(oid::bigint) AS lacking_oid,
@@ -213,17 +247,29 @@ entry AS MATERIALIZED (
     WHERE oid IN (SELECT held.oid FROM held)),
 excess AS (
     SELECT held.*, kind, nspname, relname, usable, grantor = relowner AS of_owner,
-           has_schema_privilege(grantor, relnamespace, 'USAGE') AS grantor_usable, coalesce({
+           has_schema_privilege(grantor, relnamespace, 'USAGE') AS grantor_usable, {
     _revoked_as(
         "grantor",
         "relowner",
+        _RELATION_ABLE,
         '''NOT EXISTS (SELECT FROM entry AS e
                          WHERE e.oid = relation.oid AND e.is_grantable AND e.privilege_type = held.privilege_type
                            AND e.grantee <> held.grantor AND pg_has_role(e.grantee, 'USAGE'))
               AND (relowner = grantor OR NOT pg_has_role(relowner, 'USAGE'))''',
         "relnamespace",
     )
-}) AS revoked_as,
+} AS revoked_as,
+           {
+    _left_to(
+        "held.grantor",
+        '''(SELECT NULL::name AS attname, relacl AS acl UNION ALL
+              SELECT attname, attacl FROM pg_attribute
+              WHERE attrelid = relation.oid AND attacl IS NOT NULL AND NOT attisdropped) AS lists''',
+        "relowner",
+        "held.privilege_type",
+        _RELATION_ABLE,
+    )
+} AS left_to,
            CASE WHEN %(absent)s
                 THEN ({_grantor("relacl", "relowner", "'SELECT'", "relnamespace")})[1] END AS ours,
            CASE WHEN grantable OR grantable_columns <> '{{}}' THEN {
@@ -257,7 +303,7 @@ SELECT (SELECT count(*) FROM relation WHERE modelled) AS relations,
                  WHEN revoked_as IS NULL OR %(absent)s AND ours <> grantor THEN 'grantor' ELSE '' END,
             CASE WHEN revoked_as <> 0 THEN pg_get_userbyid(revoked_as) END,
             given AND NOT %(absent)s, whole, grantable, columns, grantable_columns, passed_on,
-            of_owner, grantor_usable
+            of_owner, grantor_usable, left_to
         ) ORDER BY kind COLLATE "C" DESC, privilege_type COLLATE "C", nspname COLLATE "C",
             relname COLLATE "C", grantor), '[]')
         FROM excess) AS excess,

@@ -47,6 +47,8 @@ class Right(NamedTuple):
     :param passed_on: what would go with it.
     :param of_owner: whether the object's owner granted it.
     :param grantor_usable: whether who granted it may still name the object.
+    :param left_to_grantor: where who granted it could not do so any more, what that role has of the privilege from
+        the object's owner: on which column (None: the whole), and whether it may grant that further. Else None.
     """
 
     kind: str
@@ -63,6 +65,7 @@ class Right(NamedTuple):
     passed_on: tuple[PassedOn, ...] = ()
     of_owner: bool = False
     grantor_usable: bool = True
+    left_to_grantor: tuple[tuple[str | None, bool], ...] | None = None
 
     @property
     def later(self) -> bool:
@@ -121,7 +124,7 @@ def too_much_in_place(place: Mapping[str, Any], given: bool, role: str, exclusiv
     :param given: the task gives its privilege, or with ``state: absent`` takes it.
     """
     found = []
-    for privilege, grantable, grantor, hindrance, as_role, passed_on, of_owner in place["grants"]:
+    for privilege, grantable, grantor, hindrance, as_role, passed_on, of_owner, left_to in place["grants"]:
         ours = given and privilege == place["privilege"]
         if not grantable if ours and exclusive else not (ours or exclusive):
             continue
@@ -137,6 +140,7 @@ def too_much_in_place(place: Mapping[str, Any], given: bool, role: str, exclusiv
                     as_role,
                     option=ours and exclusive,
                     of_owner=of_owner,
+                    left_to_grantor=_left(left_to),
                 ),
                 role,
                 passed_on,
@@ -176,13 +180,14 @@ def too_much_in_relations(rows: Sequence[Sequence[Any]], role: str) -> list[Righ
                 grantable=tuple(grantable_columns),
                 of_owner=of_owner,
                 grantor_usable=grantor_usable,
+                left_to_grantor=_left(left_to),
             ),
             role,
             passed_on,
         )
         for (
             kind, oid, schema, name, privilege, grantor, hindrance, as_role, option, whole, grantable, columns,
-            grantable_columns, passed_on, of_owner, grantor_usable,
+            grantable_columns, passed_on, of_owner, grantor_usable, left_to,
         ) in rows
     ]  # fmt: skip
 
@@ -201,6 +206,10 @@ def later(rows: Sequence[Sequence[Any]]) -> list[Right]:
         )
         for kind, oid, schema, privilege, creator, able, option in rows
     ]
+
+
+def _left(entries: Sequence[tuple[str | None, bool]] | None) -> tuple[tuple[str | None, bool], ...] | None:
+    return None if entries is None else tuple((column, grantable) for column, grantable in entries)
 
 
 def _unless_passed_on(right: Right, role: str, entries: Sequence[Sequence[Any]] | None) -> Right:

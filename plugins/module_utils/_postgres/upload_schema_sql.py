@@ -77,7 +77,9 @@ SELECT txid_snapshot_xmax(txid_current_snapshot()) AS moment, schema::bigint AS 
                       AND privilege_type = 'SELECT' AND grantee IN (0, reader.oid)),
             (SELECT coalesce(json_agg(json_build_array(relation.oid::bigint, relname)
                  ORDER BY relname COLLATE "C"), '[]')
-             FROM relation WHERE upload AND has_table_privilege(reader.oid, relation.oid, 'SELECT') IS NOT TRUE)
+             FROM relation
+             WHERE upload AND coalesce(has_table_privilege(reader.oid, relation.oid, 'SELECT'),
+                                       has_table_privilege('public', relation.oid, 'SELECT')) IS NOT TRUE)
             ) ORDER BY name COLLATE "C"), '[]')
         FROM unnest(%(readers)s::text[]) AS name LEFT JOIN pg_roles AS reader ON rolname = name) AS readers
 FROM role, wanted, owner LEFT JOIN pg_namespace AS space ON space.oid = schema

@@ -49,6 +49,26 @@ def reads(server: PostgresServer, database: str, reader: str, name: str) -> bool
     return True
 
 
+def test_check_mode_knows_what_a_reader_yet_to_be_made_will_read(
+    server: PostgresServer, arguments: Login, role: str
+) -> None:
+    """What PUBLIC reads, every role does."""
+    database, reader = arguments["login_db"], f"{role}_reader"
+    upload(server, database, role, "second")
+    server.execute(
+        database, "GRANT SELECT ON uploads.first TO PUBLIC; GRANT USAGE ON SCHEMA uploads TO PUBLIC"
+    )
+    given = {**arguments, "readers": [reader]}
+    fresh = perform(DEFINITION, given, check=True)
+    server.execute(database, f"CREATE ROLE {reader}")
+    try:
+        made = perform(DEFINITION, given)
+        assert fresh["statements"] == made["statements"]
+        assert made["statements"][-1] == f'GRANT SELECT ON TABLE "uploads"."second" TO "{reader}"'
+    finally:
+        server.execute(database, f"DROP OWNED BY {reader}; DROP ROLE {reader}")
+
+
 def test_readers(server: PostgresServer, arguments: Login, role: str, door: harness.Door) -> None:
     database = arguments["login_db"]
     server.execute(database, "CREATE TABLE uploads.of_somebody_else AS SELECT 1 AS one")

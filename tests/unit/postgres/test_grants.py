@@ -285,6 +285,7 @@ def test_what_the_role_passed_on_is_taken_back_from_the_end(monkeypatch: pytest.
         entries,
         True,
         True,
+        None,
     )
     excess = too_much_in_relations([row], "omni")
     resource = build(monkeypatch)
@@ -297,7 +298,7 @@ def test_what_the_role_passed_on_is_taken_back_from_the_end(monkeypatch: pytest.
         "SET ROLE {}; REVOKE SELECT ON TABLE {} FROM {}; RESET ROLE; "
         "SET ROLE {}; REVOKE SELECT ON TABLE {} FROM {}; RESET ROLE"
     )
-    alone = too_much_in_relations([(*row[:-3], entries[3:], *row[-2:])], "omni")
+    alone = too_much_in_relations([(*row[:-4], entries[3:], *row[-3:])], "omni")
     assert [change.payload.text for change in resource.plan(replace(GRANTED, excess=tuple(alone)))] == [
         "REVOKE SELECT ON TABLE {} FROM {}"
     ]
