@@ -89,6 +89,10 @@ options:
       - A REVOKE takes back what one role granted. Where that is another than Postgres would take for O(login_user),
         the statement is run as that role (C(SET LOCAL ROLE)). Where O(login_user) cannot act as it, the privilege
         stays, and is listed in RV(unmanageable).
+      - So does what a role granted that lost the grant option since. The statement given for it grants the option once
+        more, revokes, and takes the option back. Where others hold the privilege from that role too, and it has no
+        rights of the owner any more, the server refuses the last step (C(dependent privileges exist)). There grant it
+        to the others as the owner first, and add C(CASCADE) to the last REVOKE.
       - A privilege that the role has granted further stays too, since others would lose what they hold through it.
         RV(unmanageable) says who that is, and the statement that takes it from them. The next run does the rest.
       - A REVOKE on a table takes the same privilege on its columns along. Those are listed in RV(revoked) too.
