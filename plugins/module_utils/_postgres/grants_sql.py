@@ -3,80 +3,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """The queries behind omni_pg_grants. A NULL oid (no such role) matches no entry of an ACL; a role that is yet to be
-made will hold what PUBLIC does.
-
-Postgres decides by itself who a GRANT or REVOKE comes from: the object's owner where the login is the owner or a
-superuser; else the login, where it holds the grant option; else one of the roles whose rights it has and which
-could grant. Which of several, is not said, so then the statement is run as one that is chosen here.
-https://www.postgresql.org/docs/current/sql-grant.html has it in its notes.
-"""
+made will hold what PUBLIC does."""
 
 from __future__ import annotations
 
 from .catalog_sql import CREATORS, OF_USERS
+from .grantor_sql import grantor, left_to, passed_on, revoked_as
 
 #: The login, and the role that the task is about.
 _WHO = """
 role AS (SELECT (SELECT oid FROM pg_roles WHERE rolname = %(role)s) AS oid),
 me AS (SELECT oid, rolsuper FROM pg_roles WHERE rolname = current_user)"""
-
-
-def _can_act(who: str, owner: str, schema: str = "") -> str:
-    """Whether the login can run a statement as ``who``, and it comes from ``who`` then: a superuser would grant as
-    the owner, and whoever names a relation needs USAGE on its ``schema``."""
-    usage = f" AND has_schema_privilege({who}, {schema}, 'USAGE')" if schema else ""
-    return (
-        f"pg_has_role({who}, 'USAGE') AND pg_has_role(session_user, {who}, %(set)s){usage}"
-        f" AND ({who} = {owner} OR NOT (SELECT rolsuper FROM pg_roles WHERE oid = {who}))"
-    )
-
-
-def _grantor(acl: str, owner: str, privilege: str, schema: str = "") -> str:
-    """Who a grant of the login's comes from (0: not known), and the role that it is run as for that (0: none)."""
-    return f"""
-    CASE WHEN me.rolsuper OR {owner} = me.oid OR NOT EXISTS (
-             SELECT FROM aclexplode({acl})
-             WHERE is_grantable AND privilege_type = {privilege} AND grantee <> {owner})
-         THEN ARRAY[{owner}, 0::oid]
-         ELSE (SELECT CASE WHEN bool_or(holder = me.oid) THEN ARRAY[me.oid, 0::oid]
-                           WHEN count(*) = 1 THEN ARRAY[min(holder), 0::oid]
-                           ELSE array_fill(coalesce(
-                               (array_agg(holder ORDER BY holder <> {owner}, holder)
-                                FILTER (WHERE {_can_act("holder", owner, schema)}))[1], 0::oid), ARRAY[2]) END
-               FROM (SELECT {owner} AS holder UNION
-                     SELECT grantee FROM aclexplode({acl}) WHERE is_grantable AND privilege_type = {privilege}
-                     ) AS holders
-               WHERE pg_has_role(holder, 'USAGE')) END"""
-
-
-def _revoked_as(grantor: str, owner: str, able: str, alone: str, schema: str = "") -> str:
-    """The role that a REVOKE of what ``grantor`` granted is run as: 0 for the login itself, where it is sure to come
-    from ``grantor``; NULL where the login cannot revoke it. ``able`` is whether ``grantor`` could still grant it:
-    no REVOKE comes from who could not. ``alone`` is whether nobody else whose rights the login has could be taken.
-    Nothing is run as the role that the task is about."""
-    return f"""CASE WHEN {able} THEN coalesce(
-    CASE WHEN me.rolsuper OR {owner} = me.oid THEN CASE WHEN {grantor} = {owner} THEN 0::oid END
-         WHEN {grantor} = me.oid OR pg_has_role({grantor}, 'USAGE') AND {alone} THEN 0::oid END,
-    CASE WHEN {grantor} <> role.oid AND {_can_act(grantor, owner, schema)} THEN {grantor} END) END"""
-
-
-def _left_to(grantor: str, lists: str, owner: str, privilege: str, able: str) -> str:
-    """What the owner granted to a ``grantor`` that could not grant it any more, as [column (null: the whole), with
-    the grant option]. NULL where it still could. ``lists`` has the ACLs, each with its attname."""
-    return f"""CASE WHEN NOT ({able}) THEN (
-        SELECT coalesce(json_agg(json_build_array(attname, is_grantable) ORDER BY attname NULLS FIRST), '[]')
-        FROM {lists}, aclexplode(acl) AS e
-        WHERE e.grantor = {owner} AND e.grantee = {grantor} AND e.privilege_type = {privilege}) END"""
-
-
-def _passed_on(entries: str, owner: str, column: str = "NULL", usable: str = "true") -> str:
-    """Who may grant a privilege, and who has it from another than the owner, as [grantor, grantee (null: PUBLIC),
-    column (null: the whole), whether the grantor may name the object, whether the grantee could grant it because of
-    this]."""
-    return f"""(SELECT coalesce(json_agg(json_build_array(
-        pg_get_userbyid(e.grantor), CASE WHEN e.grantee <> 0 THEN pg_get_userbyid(e.grantee) END, {column}, {usable},
-        e.is_grantable AND e.grantee <> {owner})
-        ORDER BY e.grantor, e.grantee), '[]') FROM {entries} AND (e.grantor <> {owner} OR e.is_grantable))"""
 
 
 #: Whether who granted an entry of a place's ACL could still do so: the owner can, always.
@@ -110,7 +47,7 @@ place AS (
     FROM pg_namespace AS n, role WHERE {OF_USERS}),
 granted AS (
     SELECT kind, place.oid, owner, privilege_type, is_grantable, grantor, {
-    _revoked_as(
+    revoked_as(
         "grantor",
         "owner",
         _PLACE_ABLE,
@@ -121,13 +58,13 @@ granted AS (
     )
 } AS revoked_as,
            {
-    _left_to(
+    left_to(
         "entry.grantor", "(SELECT NULL AS attname) AS whole", "owner", "entry.privilege_type", _PLACE_ABLE
     )
 } AS left_to,
-           ({_grantor("acl", "owner", "entry.privilege_type")})[1] AS ours,
+           ({grantor("acl", "owner", "entry.privilege_type")})[1] AS ours,
            CASE WHEN is_grantable THEN {
-    _passed_on("aclexplode(acl) AS e WHERE e.privilege_type = entry.privilege_type", "owner")
+    passed_on("aclexplode(acl) AS e WHERE e.privilege_type = entry.privilege_type", "owner")
 } END AS passed_on
     FROM place, role, me, aclexplode(acl) AS entry
     WHERE (%(absent)s OR %(exclusive)s) AND grantee = role.oid AND owner <> role.oid),
@@ -145,7 +82,7 @@ SELECT kind, place.oid::bigint, name, privilege, role.oid IS NOT NULL AS role_ex
            OR EXISTS (SELECT FROM aclexplode(acl) WHERE grantee = role.oid AND privilege_type = privilege)
            AS granted,
        CASE WHEN able THEN (SELECT rolname FROM pg_roles
-                            WHERE oid = ({_grantor("acl", "owner", "privilege")})[2]) END AS as_role,
+                            WHERE oid = ({grantor("acl", "owner", "privilege")})[2]) END AS as_role,
        ARRAY(SELECT privilege_type FROM aclexplode(acl) WHERE grantee = 0 ORDER BY 1) AS of_public,
        coalesce(grants, '[]') AS grants
 FROM place LEFT JOIN listed USING (kind, oid), role, me
@@ -184,7 +121,7 @@ ungranted AS MATERIALIZED (
 missing AS (
     SELECT ungranted.*, CASE WHEN NOT grantable THEN 'option' WHEN NOT usable THEN 'schema' ELSE '' END AS hindrance,
            CASE WHEN grantable AND usable
-                THEN ({_grantor("relacl", "relowner", "'SELECT'", "relnamespace")})[2] END AS granted_as
+                THEN ({grantor("relacl", "relowner", "'SELECT'", "relnamespace")})[2] END AS granted_as
     FROM ungranted, me
     WHERE grantable AND usable AND NOT %(effective)s
        OR NOT coalesce(has_table_privilege(role, ungranted.oid, 'SELECT'),
@@ -248,7 +185,7 @@ entry AS MATERIALIZED (
 excess AS (
     SELECT held.*, kind, nspname, relname, usable, grantor = relowner AS of_owner,
            has_schema_privilege(grantor, relnamespace, 'USAGE') AS grantor_usable, {
-    _revoked_as(
+    revoked_as(
         "grantor",
         "relowner",
         _RELATION_ABLE,
@@ -260,7 +197,7 @@ excess AS (
     )
 } AS revoked_as,
            {
-    _left_to(
+    left_to(
         "held.grantor",
         '''(SELECT NULL::name AS attname, relacl AS acl UNION ALL
               SELECT attname, attacl FROM pg_attribute
@@ -271,9 +208,9 @@ excess AS (
     )
 } AS left_to,
            CASE WHEN %(absent)s
-                THEN ({_grantor("relacl", "relowner", "'SELECT'", "relnamespace")})[1] END AS ours,
+                THEN ({grantor("relacl", "relowner", "'SELECT'", "relnamespace")})[1] END AS ours,
            CASE WHEN grantable OR grantable_columns <> '{{}}' THEN {
-    _passed_on(
+    passed_on(
         "entry AS e WHERE e.oid = relation.oid AND e.privilege_type = held.privilege_type",
         "relowner",
         "e.attname",
