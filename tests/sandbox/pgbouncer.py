@@ -6,18 +6,15 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
-import shutil
-import socket
-import subprocess
 import tempfile
 from pathlib import Path
 
 from psycopg2.extensions import encrypt_password
 from psycopg2.sql import SQL, Identifier, Literal
 
-from .postgres import PostgresServer, SandboxError, free_port, run_as, system_user, wait_until
+from .pooler import Pooler, find
+from .postgres import PostgresServer, SandboxError, free_port, system_user
 
 ROLE = "pgbouncer"  # reads the verifiers of those who log in
 
@@ -47,13 +44,11 @@ rm -rf "$2"
 """
 
 
-class PgBouncer:
+class PgBouncer(Pooler):
     """Use it as a context manager, around a server that runs: every role of it can log in at host and port.
 
     Entering raises SandboxError if PgBouncer is not installed (see program()) or does not start.
     """
-
-    host = "127.0.0.1"
 
     def __init__(self, server: PostgresServer) -> None:
         self._server = server
@@ -72,26 +67,11 @@ class PgBouncer:
                 socket_dir=self._server.socket_dir, server_port=self._server.port, port=self.port, role=ROLE
             )
         )
-        if user:
-            for path in (base, *base.iterdir()):
-                os.chown(path, user.pw_uid, user.pw_gid)
-        self._supervisor = subprocess.Popen(
-            ["/bin/sh", "-c", SUPERVISOR, "sh", found, str(base)],
-            stdin=subprocess.PIPE,
-            cwd=base,
-            umask=0o077,
-            start_new_session=True,
-            **run_as(user),
-        )
-        try:
-            wait_until(self._listens, "PgBouncer to listen:", (base / "log").read_text)
-        except SandboxError:
-            self.__exit__()
-            raise
+        self._launch("PgBouncer", SUPERVISOR, found, base, user)
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._supervisor.communicate(timeout=30)
+        super().__exit__(*exc_info)
         self._server.drop_role(ROLE)
 
     def _make_role(self, password: str) -> None:
@@ -102,11 +82,7 @@ class PgBouncer:
                 SQL("CREATE ROLE {} LOGIN SUPERUSER PASSWORD {}").format(Identifier(ROLE), Literal(verifier))
             )
 
-    def _listens(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex((self.host, self.port)) == 0
-
 
 def program() -> str | None:
     """Returns the path of the program, or None where it is not installed."""
-    return shutil.which("pgbouncer", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin")
+    return find("pgbouncer")

@@ -5,14 +5,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
 import tempfile
 from pathlib import Path
 
-from .postgres import PostgresServer, SandboxError, free_port, run_as, system_user, wait_until
+from .pooler import Pooler, find
+from .postgres import PostgresServer, SandboxError, free_port, system_user
 from .standby import Standby
 
 CONFIGURATION = """\
@@ -48,7 +45,7 @@ rm -rf "$2"
 """
 
 
-class Pgpool:
+class Pgpool(Pooler):
     """Use it as a context manager, around a primary and a standby that run. Clients log in at host and port.
 
     It knows the passwords of the server's administrators; of others after let_in(). Of the SELECTs it sends to the
@@ -56,8 +53,6 @@ class Pgpool:
 
     Entering raises SandboxError if Pgpool-II is not installed (see program()) or does not start.
     """
-
-    host = "127.0.0.1"
 
     def __init__(self, primary: PostgresServer, standby: Standby, standby_weight: int = 1) -> None:
         self._primary, self._standby, self._weight = primary, standby, standby_weight
@@ -87,37 +82,15 @@ class Pgpool:
         (base / "pool_passwd").touch()
         self.let_in(primary.admin_user, primary.admin_password)
         self.let_in(primary.dba_user, primary.dba_password)
-        if user:
-            for path in (base, *base.iterdir()):
-                os.chown(path, user.pw_uid, user.pw_gid)
-        self._supervisor = subprocess.Popen(
-            ["/bin/sh", "-c", SUPERVISOR, "sh", found, str(base)],
-            stdin=subprocess.PIPE,
-            cwd=base,
-            umask=0o077,
-            start_new_session=True,
-            **run_as(user),
-        )
-        try:
-            wait_until(self._listens, "Pgpool-II to listen:", (base / "log").read_text)
-        except SandboxError:
-            self.__exit__()
-            raise
+        self._launch("Pgpool-II", SUPERVISOR, found, base, user)
         return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._supervisor.communicate(timeout=30)
 
     def let_in(self, role: str, password: str) -> None:
         """Let a role log in with this password: for SCRAM, Pgpool-II has to know it. It reads it each time."""
         with (self._base / "pool_passwd").open("a") as file:
             file.write(f"{role}:TEXT{password}\n")
 
-    def _listens(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex((self.host, self.port)) == 0
-
 
 def program() -> str | None:
     """Returns the path of the program, or None where it is not installed."""
-    return shutil.which("pgpool", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin")
+    return find("pgpool")
