@@ -7,27 +7,7 @@ from __future__ import annotations
 
 import psycopg2
 import pytest
-
-# What files/server.sql makes in the modelled schemas.
-RELATIONS = [
-    "orders.by_customer",
-    "orders.by_day",
-    "orders.orders",
-    "orders.orders_2025",
-    "orders.orders_2026",
-    "orders.returns",
-    "public.customers",
-    "public.regions",
-    'stats_daily."Visits per Day (%)"',
-    "stats_daily.busy_days",
-    "stats_daily.targets",
-]
-SEQUENCES = [
-    "orders.invoice_number",
-    "orders.orders_id_seq",
-    "public.customers_id_seq",
-    "public.regions_id_seq",
-]
+from filled import RELATIONS, SEQUENCES
 
 
 def test_the_lists_are_complete(psql):

@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import pytest
+from filled import RELATIONS, SEQUENCES
 from fixtures import history
 from outside import look
 
@@ -19,25 +20,6 @@ CREATORS = {
     "orders": ["app_owner", "etl"],
     "stats_daily": ["app_owner", "etl"],
 }
-RELATIONS = [
-    "orders.by_customer",
-    "orders.by_day",
-    "orders.orders",
-    "orders.orders_2025",
-    "orders.orders_2026",
-    "orders.returns",
-    "public.customers",
-    "public.regions",
-    'stats_daily."Visits per Day (%)"',
-    "stats_daily.busy_days",
-    "stats_daily.targets",
-]
-SEQUENCES = [
-    "orders.invoice_number",
-    "orders.orders_id_seq",
-    "public.customers_id_seq",
-    "public.regions_id_seq",
-]
 GRANTS = [
     "GRANT CONNECT ON DATABASE sales TO omni;",
     *(f"GRANT USAGE ON SCHEMA {schema} TO omni;" for schema in CREATORS),
