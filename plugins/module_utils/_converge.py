@@ -14,8 +14,7 @@ from __future__ import annotations
 import random
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ._errors import ConnectError, Moved, NotConverged, Prerequisite
@@ -25,7 +24,6 @@ ATTEMPTS = 6
 MASK = "********"
 
 
-@dataclass(frozen=True)
 class Change:
     """One step from what is there to what is wanted.
 
@@ -38,10 +36,17 @@ class Change:
         effects, it is the shown text that is compared.
     """
 
-    payload: Any
-    before: dict[str, Any] = field(default_factory=dict)
-    after: dict[str, Any] = field(default_factory=dict)
-    effects: frozenset[Hashable] = frozenset()
+    def __init__(
+        self,
+        payload: Any,
+        before: Mapping[str, Any] | None = None,
+        after: Mapping[str, Any] | None = None,
+        effects: frozenset[Hashable] = frozenset(),
+    ) -> None:
+        self.payload = payload
+        self.before = before or {}
+        self.after = after or {}
+        self.effects = effects
 
 
 class Resource(ABC):
@@ -220,7 +225,7 @@ def _result(
     return result
 
 
-def _lines(parts: Sequence[dict[str, Any]], max_listed: int) -> str:
+def _lines(parts: Sequence[Mapping[str, Any]], max_listed: int) -> str:
     """One side of a diff as text: a line for each thing that there is."""
     lines = [f"{what}: {value}\n" for part in parts for what, value in part.items() if value is not None]
     if max_listed and len(lines) > max_listed:

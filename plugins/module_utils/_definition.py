@@ -10,9 +10,8 @@ import platform
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible.module_utils.basic import env_fallback
 
@@ -25,8 +24,7 @@ def from_environment(*names: str) -> tuple[Any, list[str]]:
     return (env_fallback, list(names))
 
 
-@dataclass(frozen=True)
-class Library:
+class Library(NamedTuple):
     """A Python library that one half of the collection stands on.
 
     :param error: why it does not import, or None where it does.
@@ -63,8 +61,7 @@ class Library:
         return Path(run_dir, f"omni_analytics.connect.{self.name}")
 
 
-@dataclass(frozen=True)
-class Definition:
+class Definition(NamedTuple):
     """A module's argument spec, the library it needs, and how to build its resource.
 
     :param rules: AnsibleModule's ``required_if``, ``mutually_exclusive`` and the rest, by name.
@@ -73,7 +70,7 @@ class Definition:
     build: Callable[[Mapping[str, Any]], Resource]
     options: Mapping[str, Mapping[str, Any]]
     library: Library
-    rules: Mapping[str, Any] = field(default_factory=dict)
+    rules: Mapping[str, Any] = {}
 
     def perform(
         self,

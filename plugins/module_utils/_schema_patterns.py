@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ._errors import InvalidInput
 
@@ -73,8 +73,7 @@ def _fits(name: str, parts: Sequence[str]) -> bool:
     return True
 
 
-@dataclass(frozen=True)
-class Chosen:
+class Chosen(NamedTuple):
     """What a list of patterns means among the schemas that are there.
 
     :param names: the schemas that are meant, in the order of those that are there.

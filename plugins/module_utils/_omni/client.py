@@ -10,9 +10,8 @@ import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 try:
     import requests
@@ -49,13 +48,12 @@ LARGEST = 32
 TOLD = 5.0
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """One write as data, with the secrets in it; as a string, without them."""
 
     method: str
     path: str
-    body: dict[str, Any] = field(default_factory=dict)
+    body: Mapping[str, Any] = {}
 
     def __str__(self) -> str:
         body = {key: MASK if key == PASSWORD else value for key, value in self.body.items()}

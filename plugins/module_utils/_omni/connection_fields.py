@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .._errors import InvalidInput
 from .connection_checks import (
@@ -33,8 +32,7 @@ FLAG = {"type": "bool"}
 _SNAKE = re.compile(r"_([a-z])")
 
 
-@dataclass(frozen=True)
-class Field:
+class Field(NamedTuple):
     """One field.
 
     :param option: its name as an option of the module.

@@ -6,8 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .._converge import MASK, Change
@@ -41,8 +40,7 @@ class State(NamedTuple):
     replacement: Any = None
 
 
-@dataclass(frozen=True)
-class Accepted:
+class Accepted(NamedTuple):
     """Settings that somebody changed in Omni by hand, for the record."""
 
     settings: dict[str, Any]
@@ -144,9 +142,15 @@ class ConnectionPlan(OmniResource):
             connection_id=self.id,
         )
 
-    def _change(self, payload: Any, before: Mapping[str, Any], after: Mapping[str, Any]) -> Change:
+    def _change(
+        self,
+        payload: Any,
+        before: Mapping[str, Any],
+        after: Mapping[str, Any],
+        effects: frozenset[Hashable] = frozenset(),
+    ) -> Change:
         lines = [{f"{self.label}: {what}": side[what] for what in side} for side in (before, after)]
-        return Change(payload, lines[0], lines[1])
+        return Change(payload, lines[0], lines[1], effects)
 
     def _plan_settings(self, connection: Mapping[str, Any], state: State) -> list[Change]:
         """What to do about settings that the API cannot change.
@@ -216,4 +220,4 @@ class ConnectionPlan(OmniResource):
         request = Request("PATCH", f"{CONNECTIONS}/{connection['id']}", body)
         # Where the answer is lost, the role that reads as wanted does not prove that the password arrived.
         effects = frozenset((request.path, name) for name in body)
-        return [replace(self._change(request, before, after), effects=effects)]
+        return [self._change(request, before, after, effects)]

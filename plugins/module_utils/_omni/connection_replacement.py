@@ -11,7 +11,6 @@ deleted. Each pass of the loop reads how far that is, so a run that was cut off 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, NamedTuple, cast
 
@@ -41,11 +40,12 @@ class Replacing(NamedTuple):
     parts: list[tuple[Part, Any]]
 
 
-@dataclass(frozen=True)
 class Step(Change):
-    """A change that one of the parts makes; None: the replacement itself."""
+    """A change that one of the parts makes."""
 
-    part: Part | None = None
+    def __init__(self, change: Change, part: Part) -> None:
+        super().__init__(change.payload, change.before, change.after, change.effects)
+        self.part = part
 
 
 class Replacement(Connection):
@@ -168,7 +168,7 @@ class Replacement(Connection):
         if replacing.new is None:
             changes.append(self.plan_create(self.base_role(state) or old["baseRole"]))
         for part, there in replacing.parts:
-            changes += [_step(change, part) for change in part.resource.plan(there)]
+            changes += [Step(change, part) for change in part.resource.plan(there)]
         return [*changes, self.plan_delete(old)]
 
     def apply(self, changes: Sequence[Change]) -> Iterator[Change]:
@@ -279,7 +279,3 @@ class Replacement(Connection):
         if self.replaced:
             found["replaced"] = self.replaced
         return found
-
-
-def _step(change: Change, part: Part) -> Step:
-    return Step(change.payload, change.before, change.after, change.effects, part)

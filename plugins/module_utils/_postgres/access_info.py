@@ -10,7 +10,6 @@ import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import Any
 
 from .. import _schema_patterns as _schemas
@@ -68,7 +67,7 @@ class Access(Resource):
             return opened.enter_context(Session(self.params, self.login)), untried
         login = self.login.as_user(self.role, self.params["password"])
         if self.params["verify_host"] is not None:
-            login = replace(login, host=self.params["verify_host"])
+            login = login._replace(host=self.params["verify_host"])
         try:
             session = opened.enter_context(Session(self.params, login))
         except Unreachable as refused:

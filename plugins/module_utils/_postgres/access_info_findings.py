@@ -7,8 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import role_settings
 from .access_info_proof import Proof
@@ -19,8 +18,7 @@ PROBLEMS = ("role", "schemas", "relations", "uploads")
 CONCERNS = ("login", "unknown", "partitions", "columns", "future_tables", "writes", "privileges", "timezone")
 
 
-@dataclass(frozen=True)
-class LoginOutcome:
+class LoginOutcome(NamedTuple):
     """What became of the login as the role: ``state`` is succeeded, refused or not_tried, ``how`` is what the
     server said or why none was tried, and ``password`` what a refusal shows of it: fits, differs or unknown."""
 
@@ -29,8 +27,7 @@ class LoginOutcome:
     password: str = "unknown"
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """What was found.
 
     ``tls`` is the protocol of the login that answered, None without TLS. ``found`` is the row of

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from .._errors import Moved, Refused, Unreachable
 from .readable_relations import ERROR, UNKNOWN, Claim, Hindrance
@@ -31,8 +31,7 @@ SETTLED = {
 NO_ANSWER = ("25006", "55P03", "57014", "42P01", "3F000")
 
 
-@dataclass(frozen=True)
-class Proof:
+class Proof(NamedTuple):
     """What was selected from: how many of how many, and how that ended; and the relations that showed a row
     although policies filter them."""
 
@@ -77,7 +76,7 @@ def prove(
             answered = refused.detail.get("sqlstate") not in NO_ANSWER
             why = f"selecting from it was refused: {refused.said}"
             hindrance = Hindrance(ERROR if answered else UNKNOWN, "refused", why)
-            (known if answered else left).append(replace(claim, hindrances=(hindrance,)))
+            (known if answered else left).append(claim._replace(hindrances=(hindrance,)))
             continue
         selected += 1
         if rows:
@@ -86,9 +85,9 @@ def prove(
             continue
         rest = tuple(one for one in claim.hindrances if one.cause not in SETTLED[mode])
         if rest and mode == "row":
-            rest = tuple(replace(one, why=f"{one.why}; it showed no row") for one in rest)
+            rest = tuple(one._replace(why=f"{one.why}; it showed no row") for one in rest)
         if rest:
-            left.append(replace(claim, hindrances=rest))
+            left.append(claim._replace(hindrances=rest))
     return sorted([*known, *left], key=lambda claim: (claim.schema, claim.name)), Proof(
         mode, how, selected, of, tuple(filtered)
     )

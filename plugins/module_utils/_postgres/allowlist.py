@@ -12,8 +12,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .._converge import Change, shortened
 from .._definition import Definition
@@ -37,8 +36,7 @@ PATIENCE = 15
 READS = 6
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """What the server says of itself, and its file. ``path`` is the file on this host, all links followed, and
     ``modified`` when it was last changed, in seconds since 1970."""
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .._errors import Conflict
 from .pg_hba import CONTINUATIONS, REGEXES, Files, Line, Net, Rule, lines, rules
@@ -36,16 +36,14 @@ def word(name: str, version: int) -> bytes:
     return b'"' + text.replace(b'"', b'""') + b'"'
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(NamedTuple):
     """Where the block is in the file, in lines: ``begin`` is its first, ``end`` the one behind its last."""
 
     begin: int
     end: int
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(NamedTuple):
     """What the block shall hold. ``role`` and ``database`` name it too: the file may hold others' blocks."""
 
     role: str
@@ -94,7 +92,7 @@ class File:
         )
         if not begin and not end:
             return None
-        starts = {line.number - 1 for line in self.lines if line.count == 1}
+        starts = {line.number - 1 for line in self.lines if line.length == 1}
         if len(begin) != 1 or len(end) != 1 or begin > end or not {*begin, *end} <= starts:
             raise Conflict(
                 f"Looking for the rules of role {wanted.role} and database {wanted.database} in {self.path}",
@@ -162,7 +160,7 @@ class File:
 def _is_comment(raw: bytes, line: Line) -> bool:
     """Whether a comment is all that there is on the line, and not the end of somebody's block."""
     ended = MARKER.match(raw)
-    return line.count == 1 and not line.tokens and raw.strip() != b"" and not (ended and ended[1] == b"END")
+    return line.length == 1 and not line.tokens and raw.strip() != b"" and not (ended and ended[1] == b"END")
 
 
 def place(file: File, block: Block | None, wanted: Wanted, attempts: Sequence[Attempt]) -> int:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .._errors import Refused
 from .pg_hba import INCLUDES, Files, Unreadable
@@ -45,8 +44,7 @@ RIGHTS = (
 )
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """A rule as the server reads it. One with an ``error`` may hold all the same (hostssl without TLS); without a
     ``kind`` it is none, and the server would go on with the rules that it has."""
 
@@ -62,8 +60,7 @@ class Row:
         return bool(self.error) and not self.kind
 
 
-@dataclass(frozen=True)
-class Facts:
+class Facts(NamedTuple):
     """What the server says: ``path`` is its pg_hba.conf, ``loaded`` when it loaded its configuration, in seconds
     since 1970, and ``groups`` are all roles that the Omni role is in, itself included."""
 

@@ -7,8 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .._converge import Change
 from . import default_privileges
@@ -37,8 +36,7 @@ class RightsChange(Change):
         return RightsChange(self.planner, self.verb, rights)
 
 
-@dataclass(frozen=True)
-class Planner:
+class Planner(NamedTuple):
     """Writes the statements about ``role``.
 
     :param absent: what somebody granted on columns is given back.

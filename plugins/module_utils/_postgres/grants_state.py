@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -83,8 +82,7 @@ class Right(NamedTuple):
         return f"{self.words} on {self.kind.lower()} {'.'.join(self.name)}"
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """What there is, and how it differs from what is wanted.
 
     ``wanted`` counts the privileges that are wanted. ``of_public`` holds what every role may do in the

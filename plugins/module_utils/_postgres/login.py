@@ -7,8 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import login_options
 from .driver import extensions
@@ -18,8 +17,7 @@ from .names import check_text
 GRACE = 5
 
 
-@dataclass(frozen=True)
-class Login:
+class Login(NamedTuple):
     """A login that nothing given elsewhere can override.
 
     ``role`` is what each transaction runs as, where that is not ``user``. ``silence`` is after how many seconds
@@ -68,11 +66,11 @@ class Login:
 
         :raises InvalidInput: the password is none that could be sent.
         """
-        return replace(self, user=user, password=check_text(password, "password"), role=None)
+        return self._replace(user=user, password=check_text(password, "password"), role=None)
 
     def in_database(self, database: str) -> Login:
         """The same login to another database of the same server."""
-        return replace(self, database=database)
+        return self._replace(database=database)
 
     @property
     def by_socket(self) -> bool:

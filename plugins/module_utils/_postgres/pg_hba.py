@@ -15,7 +15,7 @@ import posixpath
 import re
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 CONTINUATIONS = 140000
 INCLUDES = REGEXES = 160000
@@ -29,8 +29,7 @@ class Unreadable(Exception):
     """A file that a pg_hba.conf names and that could not be read, so that its rules are not known."""
 
 
-@dataclass(frozen=True)
-class Token:
+class Token(NamedTuple):
     """A word of a rule. Quotes take a keyword's meaning away: ``"all"`` is a name, ``all`` is everything."""
 
     text: bytes
@@ -40,18 +39,16 @@ class Token:
         return not self.quoted and self.text in words
 
 
-@dataclass(frozen=True)
-class Line:
-    """A line as the server sees it: ``count`` lines of the file, from ``number`` (the first is 1) on, which
+class Line(NamedTuple):
+    """A line as the server sees it: ``length`` lines of the file, from ``number`` (the first is 1) on, which
     backslashes join. ``tokens`` are its words, a list for each field, before any ``@file`` is opened."""
 
     number: int
-    count: int
+    length: int
     tokens: tuple[tuple[Token, ...], ...]
 
 
-@dataclass(frozen=True)
-class Net:
+class Net(NamedTuple):
     """The addresses of one family that agree with ``address`` in the bits of ``mask``."""
 
     bits: int
@@ -59,8 +56,7 @@ class Net:
     mask: int
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):
     """One rule, or an include whose rules are not known.
 
     :param number: the line of ``file``.
@@ -82,8 +78,7 @@ class Rule:
     unreadable: str = ""
 
 
-@dataclass(frozen=True)
-class Files:
+class Files(NamedTuple):
     """How the files that a pg_hba.conf names are read.
 
     :param read: a file's bytes; None where there is no such file.

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .pg_hba import REGEXES, Net, Rule, Token
 
@@ -23,8 +23,7 @@ REGEX = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Attempt:
+class Attempt(NamedTuple):
     """Who logs in, and how.
 
     :param groups: every role that ``role`` is in, itself included; none where there is no such role.
@@ -37,8 +36,7 @@ class Attempt:
     version: int
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(NamedTuple):
     """A rule that decides some of the addresses, or where it says why it is ``unsure``, may do so. Without a
     rule it is the server's refusal of what no rule means."""
 

@@ -7,8 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import row_level_security
 from .view_query import ALWAYS, MAYBE, NEVER, ViewQuery
@@ -19,8 +18,7 @@ ERROR, NO_ROW, UNKNOWN = 0, 1, 2
 SCANNED = ("not_populated", "user_mapping")
 
 
-@dataclass(frozen=True)
-class Hindrance:
+class Hindrance(NamedTuple):
     """What keeps, or may keep, somebody from the rows of a relation. ``early``: Postgres looks for it while it
     rewrites the query, and so also in what is not used then."""
 
@@ -30,8 +28,7 @@ class Hindrance:
     early: bool = False
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(NamedTuple):
     """A relation that is not known to be readable, and what keeps, or may keep, the role from its rows."""
 
     schema: str
@@ -88,7 +85,7 @@ class Relations:
             parents = [parent for parent in suspect["parents"] or () if not claims.get(parent["oid"])]
             if claim and claim.cause in ("no_usage", "no_select") and parents:
                 why = f"{claim.why}, but its rows can be read through {parents[0]['name']}"
-                claims[suspect["oid"]] = replace(claim, hindrances=(Hindrance(ERROR, "partition", why),))
+                claims[suspect["oid"]] = claim._replace(hindrances=(Hindrance(ERROR, "partition", why),))
         return [claim for claim in claims.values() if claim]
 
     def _claim(self, suspect: Mapping[str, Any]) -> Claim | None:
@@ -117,7 +114,7 @@ class Relations:
             found += _used(self._inside[inner], query.reads(inner, outermost), plain)
         if not (outermost or plain):
             # An aggregate that nobody asks for is one row without a look at what it counts.
-            found = [replace(one, effect=UNKNOWN) if one.cause in SCANNED else one for one in found]
+            found = [one._replace(effect=UNKNOWN) if one.cause in SCANNED else one for one in found]
         return list(dict.fromkeys(found))
 
     def _explained(self, hindrance: Mapping[str, Any]) -> list[Hindrance]:
@@ -187,5 +184,5 @@ def _used(hindrances: Sequence[Hindrance], use: str, plain: bool) -> list[Hindra
         if one.early or (use == ALWAYS and one.effect in sure):
             found.append(one)
         elif use != NEVER:
-            found.append(replace(one, effect=UNKNOWN))
+            found.append(one._replace(effect=UNKNOWN))
     return found

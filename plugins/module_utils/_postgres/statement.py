@@ -7,8 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from .._converge import MASK
 from .driver import sql
@@ -30,19 +29,20 @@ class Secret(str):
         return repr(MASK)
 
 
-@dataclass(frozen=True)
-class Statement:
+class Statement(NamedTuple):
     """One SQL statement: its text, and for each {} in it an identifier or a literal.
 
     A tuple is an identifier of one or more parts, Names are several of them, a string is a literal.
 
     :param as_role: the role that it is run as, where that is not the session's own; a REVOKE that has to come
         from who granted it, for example.
+    :param database: the one that it is sent in, where that may be another than the session's.
     """
 
     text: str
     parts: tuple[Any, ...] = ()
     as_role: str | None = None
+    database: str | None = None
 
     def compose(self) -> Any:
         """What is sent."""

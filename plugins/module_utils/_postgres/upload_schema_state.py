@@ -6,14 +6,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 #: What the role needs to upload.
 UPLOADS = ("USAGE", "CREATE")
 
 
-@dataclass(frozen=True)
-class Reader:
+class Reader(NamedTuple):
     """A role that shall read the uploads: whether it may use the schema, will read later ones, and which
     present ones (oid and name) it cannot read."""
 
@@ -24,8 +23,7 @@ class Reader:
     unreadable: tuple[tuple[int, str], ...]
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """The schema as it is, and what will hold in it once its owner is the wanted one.
 
     :param owner: None where there is no schema.

@@ -7,9 +7,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from .._converge import Change, shortened
 from .._errors import Conflict, InvalidInput, Moved, Refused
@@ -21,15 +20,7 @@ from .statement import Statement
 from .user_absent_sql import TRACES, holds
 
 
-@dataclass(frozen=True)
-class InDatabase(Statement):
-    """A statement, and the database in which it is sent."""
-
-    database: str = ""
-
-
-@dataclass(frozen=True)
-class Traces:
+class Traces(NamedTuple):
     """How many things in a database know the role, and, where somebody looked, which of them it ``owns`` and
     which privileges there it has ``passed_on`` to others."""
 
@@ -39,8 +30,7 @@ class Traces:
     passed_on: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """The role's traces, those in ``here``, the login's own database, last; ``heir_exists``: see reassign_to."""
 
     exists: bool
@@ -100,13 +90,13 @@ class AbsentRole(PostgresResource):
             place = found.database
             if found.owns:
                 what = [f"owner of {thing}" for thing in self._owned([found])]
-                statement = InDatabase("REASSIGN OWNED BY {} TO {}", (role, (self.heir,)), database=place)
+                statement = Statement("REASSIGN OWNED BY {} TO {}", (role, (self.heir,)), database=place)
                 changes.append(
                     Change(statement, dict.fromkeys(what, self.name), dict.fromkeys(what, self.heir))
                 )
-            statement = InDatabase("DROP OWNED BY {}", (role,), database=place)
+            statement = Statement("DROP OWNED BY {}", (role,), database=place)
             changes.append(Change(statement, {f"role {self.name}: traces in {place}": found.counted}))
-        drop = InDatabase("DROP ROLE {}", (role,), database=state.here)
+        drop = Statement("DROP ROLE {}", (role,), database=state.here)
         return [*changes, Change(drop, {f"role {self.name}": "there"})]
 
     def _owned(self, traces: Sequence[Traces]) -> list[str]:

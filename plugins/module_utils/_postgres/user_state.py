@@ -7,14 +7,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 #: A warning is due so many days before VALID UNTIL.
 DAYS = 14
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """The role as it is.
 
     ``password`` is fits, differs, unknown, set or not_checked, ``how`` says why, and ``algorithm`` is that of
@@ -36,7 +35,7 @@ class State:
     until: str | None = None
     days_left: int | None = None
     comment: str = ""
-    settings: Mapping[str, list[str]] = field(default_factory=dict)
+    settings: Mapping[str, list[str]] = {}
     unheld: Sequence[str] = ()
     unknown: Sequence[str] = ()
     creates_in: Sequence[str] = ()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -449,8 +448,7 @@ def test_a_grant_without_effect_is_found_out(
 
     def misled(resource: Any) -> Any:
         state = read(resource)
-        return replace(
-            state,
+        return state._replace(
             missing=tuple(right if right.later else right._replace(hindrance="") for right in state.missing),
         )
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -98,7 +97,7 @@ def build(monkeypatch: pytest.MonkeyPatch, **options: Any) -> Any:
     ],
 )  # fmt: skip
 def test_what_is_granted(missing: list[Right], planned: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    changes = build(monkeypatch).plan(replace(GRANTED, missing=tuple(missing)))
+    changes = build(monkeypatch).plan(GRANTED._replace(missing=tuple(missing)))
     assert [(change.payload.text, *change.payload.parts) for change in changes] == planned
 
 
@@ -185,7 +184,7 @@ def test_what_is_granted(missing: list[Right], planned: list[Any], monkeypatch: 
 def test_what_is_revoked(
     state: str, excess: list[Right], planned: list[Any], lost: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    changes = build(monkeypatch, state=state).plan(replace(GRANTED, excess=tuple(excess)))
+    changes = build(monkeypatch, state=state).plan(GRANTED._replace(excess=tuple(excess)))
     assert [(change.payload.text, *change.payload.parts) for change in changes] == planned
     assert [line for change in changes for line in change.before] == lost
     assert all(change.before[line] == "granted" and change.after[line] is None
@@ -203,7 +202,7 @@ UNABLE: dict[str, Any] = {
 
 def test_what_this_login_cannot_manage(monkeypatch: pytest.MonkeyPatch) -> None:
     resource = build(monkeypatch, max_listed=2)
-    found = resource._unmanageable(replace(GRANTED, **UNABLE))
+    found = resource._unmanageable(GRANTED._replace(**UNABLE))
     assert (found["count"], found["truncated"]) == (3, True)
     assert found["list"] == [
         {
@@ -219,15 +218,15 @@ def test_what_this_login_cannot_manage(monkeypatch: pytest.MonkeyPatch) -> None:
             "statement": f"{FOR_ROLE} IN SCHEMA {{}} GRANT SELECT ON TABLES TO {{}}",
         },
     ]
-    last = build(monkeypatch, max_listed=0)._unmanageable(replace(GRANTED, **UNABLE))["list"][-1]
+    last = build(monkeypatch, max_listed=0)._unmanageable(GRANTED._replace(**UNABLE))["list"][-1]
     assert last["reason"] == "role etl granted it, and only that role can take it back"
     with pytest.raises(Refused, match=r"this login cannot manage 3 of them, first SELECT on table public\.t"):
-        build(monkeypatch, on_unmanageable="fail").plan(replace(GRANTED, **UNABLE))
+        build(monkeypatch, on_unmanageable="fail").plan(GRANTED._replace(**UNABLE))
 
 
 def test_a_statement_names_so_many_relations_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     rights = tuple(TABLE._replace(name=("public", f"t{number}")) for number in range(2 * CHUNK + 1))
-    for state in (replace(GRANTED, missing=rights), replace(GRANTED, excess=rights)):
+    for state in (GRANTED._replace(missing=rights), GRANTED._replace(excess=rights)):
         changes = build(monkeypatch).plan(state)
         assert [len(change.payload.parts[0]) for change in changes] == [CHUNK, CHUNK, 1]
         assert [name for change in changes for name in change.payload.parts[0]] == [
@@ -238,8 +237,8 @@ def test_a_statement_names_so_many_relations_and_no_more(monkeypatch: pytest.Mon
 def test_what_was_already_there_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same number in check mode, where nothing was granted yet, and after a run."""
     resource = build(monkeypatch)
-    before = replace(GRANTED, missing=(TABLE, SEQUENCE, LATER._replace(hindrance=CREATOR)))
-    after = replace(GRANTED, missing=(LATER._replace(hindrance=CREATOR),))
+    before = GRANTED._replace(missing=(TABLE, SEQUENCE, LATER._replace(hindrance=CREATOR)))
+    after = GRANTED._replace(missing=(LATER._replace(hindrance=CREATOR),))
     done = resource.plan(before)
     for state in (before, after):
         learned = {**resource.report(done), **resource.result(state, done)}
@@ -256,7 +255,7 @@ def test_statements_that_differ_in_who_they_are_run_as(monkeypatch: pytest.Monke
         TABLE._replace(name=("x", "u"), as_role="etl"),
         TABLE._replace(name=("x", "v"), as_role="etl"),
     )
-    for state in (replace(GRANTED, missing=rights), replace(GRANTED, excess=rights)):
+    for state in (GRANTED._replace(missing=rights), GRANTED._replace(excess=rights)):
         changes = build(monkeypatch).plan(state)
         assert [(change.payload.as_role, len(change.rights)) for change in changes] == [(None, 1), ("etl", 2)]
 
@@ -289,8 +288,8 @@ def test_what_the_role_passed_on_is_taken_back_from_the_end(monkeypatch: pytest.
     )
     excess = too_much_in_relations([row], "omni")
     resource = build(monkeypatch)
-    assert resource.plan(replace(GRANTED, excess=tuple(excess))) == []
-    (item,) = resource._unmanageable(replace(GRANTED, excess=tuple(excess)))["list"]
+    assert resource.plan(GRANTED._replace(excess=tuple(excess))) == []
+    (item,) = resource._unmanageable(GRANTED._replace(excess=tuple(excess)))["list"]
     assert (item["what"], item["owner"]) == ("SELECT on table public.t", "omni")
     assert "PUBLIC, a, b holds it through role omni, which granted it further" in item["reason"]
     assert item["statement"] == (
@@ -299,7 +298,7 @@ def test_what_the_role_passed_on_is_taken_back_from_the_end(monkeypatch: pytest.
         "SET ROLE {}; REVOKE SELECT ON TABLE {} FROM {}; RESET ROLE"
     )
     alone = too_much_in_relations([(*row[:-4], entries[3:], *row[-3:])], "omni")
-    assert [change.payload.text for change in resource.plan(replace(GRANTED, excess=tuple(alone)))] == [
+    assert [change.payload.text for change in resource.plan(GRANTED._replace(excess=tuple(alone)))] == [
         "REVOKE SELECT ON TABLE {} FROM {}"
     ]
 
@@ -308,7 +307,7 @@ def test_a_grant_is_known_by_its_object(monkeypatch: pytest.MonkeyPatch) -> None
     """A table that was dropped and made anew has another oid: its grant is another effect."""
     resource = build(monkeypatch)
     first, same, anew = (
-        resource.plan(replace(GRANTED, missing=(right,)))[0].effects
+        resource.plan(GRANTED._replace(missing=(right,)))[0].effects
         for right in (TABLE, TABLE._replace(name=("public", "renamed")), TABLE._replace(oid=9))
     )
     assert first == same
@@ -378,7 +377,7 @@ def test_people_hear_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource.session, "transaction", transaction)
     monkeypatch.setattr(resource.session, "rows", lambda query, values: [])
     rights = tuple(TABLE._replace(name=("public", f"t{number}"), oid=number) for number in range(4 * CHUNK))
-    list(resource.apply(resource.plan(replace(GRANTED, missing=rights))))
+    list(resource.apply(resource.plan(GRANTED._replace(missing=rights))))
     assert [line.split(" in ")[0] for line in told] == [
         f"{done * CHUNK} of {4 * CHUNK} privileges are set" for done in (2, 4)
     ]
@@ -409,7 +408,7 @@ def test_what_is_not_there_is_required_by_a_run_alone(
     lacking: dict[str, Any], changes: list[Change], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It cannot be granted, and there is nothing of it to revoke."""
-    state = replace(GRANTED, **lacking)
+    state = GRANTED._replace(**lacking)
     resource = build(monkeypatch)
     resource.plan(state)
     resource.require(GRANTED, changes)

@@ -93,7 +93,7 @@ def test_words(text: bytes, fields: list[list[bytes]]) -> None:
     ],
 )
 def test_lines(text: bytes, version: int, found: list[tuple[int, int, int]]) -> None:
-    assert [(line.number, line.count, len(line.tokens)) for line in lines(text, version)] == found
+    assert [(line.number, line.length, len(line.tokens)) for line in lines(text, version)] == found
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -46,14 +45,14 @@ LOGIN, PASSWORD = "ALTER ROLE {} LOGIN", "ALTER ROLE {} PASSWORD {}"
     [
         (user.State(exists=False), "on_create", ["CREATE ROLE {} LOGIN PASSWORD {}"]),
         (ROLE, "always", []),
-        (replace(ROLE, password="differs"), "on_create", []),
-        (replace(ROLE, password="differs"), "always", [PASSWORD]),
-        (replace(ROLE, password="unknown"), "on_create", []),
-        (replace(ROLE, password="unknown"), "always", [PASSWORD]),
-        (replace(ROLE, password="set"), "always", []),
-        (replace(ROLE, password="not_checked"), "always", []),
-        (replace(ROLE, can_login=False), "on_create", [LOGIN]),
-        (replace(ROLE, can_login=False, password="differs"), "always", [LOGIN, PASSWORD]),
+        (ROLE._replace(password="differs"), "on_create", []),
+        (ROLE._replace(password="differs"), "always", [PASSWORD]),
+        (ROLE._replace(password="unknown"), "on_create", []),
+        (ROLE._replace(password="unknown"), "always", [PASSWORD]),
+        (ROLE._replace(password="set"), "always", []),
+        (ROLE._replace(password="not_checked"), "always", []),
+        (ROLE._replace(can_login=False), "on_create", [LOGIN]),
+        (ROLE._replace(can_login=False, password="differs"), "always", [LOGIN, PASSWORD]),
     ],
 )
 def test_user(state: user.State, update_password: str, texts: list[str]) -> None:
@@ -80,7 +79,7 @@ OMNI = ("omni",)
 SCHEMA = upload_schema.State(
     role_exists=True, owner="dba", privileges=frozenset({"USAGE", "CREATE"}), others=()
 )
-NO_SCHEMA = replace(SCHEMA, owner=None, privileges=frozenset())
+NO_SCHEMA = SCHEMA._replace(owner=None, privileges=frozenset())
 BOTH = ("GRANT USAGE, CREATE ON SCHEMA {} TO {}", ("uploads",), OMNI)
 
 
@@ -93,13 +92,13 @@ BOTH = ("GRANT USAGE, CREATE ON SCHEMA {} TO {}", ("uploads",), OMNI)
         (NO_SCHEMA, None, [("CREATE SCHEMA {}", ("uploads",)), BOTH]),
         (NO_SCHEMA, "etl", [("CREATE SCHEMA {} AUTHORIZATION {}", ("uploads",), ("etl",)), BOTH]),
         (
-            replace(SCHEMA, privileges=frozenset({"USAGE"})),
+            SCHEMA._replace(privileges=frozenset({"USAGE"})),
             None,
             [("GRANT CREATE ON SCHEMA {} TO {}", ("uploads",), OMNI)],
         ),
         # It was for uploads before: what others put into it since is theirs.
         (
-            replace(SCHEMA, privileges=frozenset({"CREATE"}), others=("t",)),
+            SCHEMA._replace(privileges=frozenset({"CREATE"}), others=("t",)),
             None,
             [("GRANT USAGE ON SCHEMA {} TO {}", ("uploads",), OMNI)],
         ),
@@ -111,7 +110,7 @@ def test_upload_schema(state: upload_schema.State, owner: str | None, planned: l
 
 
 def test_a_schema_that_others_use_is_not_adopted() -> None:
-    state = replace(SCHEMA, privileges=frozenset({"USAGE"}), others=("orders", "parts"))
+    state = SCHEMA._replace(privileges=frozenset({"USAGE"}), others=("orders", "parts"))
     with pytest.raises(
         Conflict, match=r"already holds orders, parts, which role omni does not own"
     ) as caught:
@@ -122,9 +121,9 @@ def test_a_schema_that_others_use_is_not_adopted() -> None:
 def test_the_role_is_required_by_a_run_alone() -> None:
     resource = build(upload_schema.DEFINITION, name="uploads")
     resource.require(NO_SCHEMA, resource.plan(NO_SCHEMA))
-    resource.plan(replace(NO_SCHEMA, role_exists=False))
+    resource.plan(NO_SCHEMA._replace(role_exists=False))
     with pytest.raises(Prerequisite, match=r"there is no role omni\. Create it with omni_pg_user first"):
-        resource.require(replace(NO_SCHEMA, role_exists=False), [Change(None)])
+        resource.require(NO_SCHEMA._replace(role_exists=False), [Change(None)])
 
 
 @pytest.mark.parametrize(
