@@ -18,6 +18,10 @@ from ansible.module_utils.basic import env_fallback
 from ._converge import Resource, converge
 from ._errors import ConnectError, MissingLibrary
 
+#: Where the result of a shipped module has its warnings, for the action plugin to render: from ansible-core 2.21 on,
+#: what a module says by AnsibleModule.warn goes past the plugin.
+UNRENDERED = "unrendered_warnings"
+
 
 def from_environment(*names: str) -> tuple[Any, list[str]]:
     """The fallback of an option that may come from environment variables; the first one set wins."""

@@ -14,8 +14,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ._definition import Definition
-from ._option_marks import UNRENDERED, render
+from ._definition import UNRENDERED, Definition
 
 
 def run(definition: Definition) -> None:
@@ -31,6 +30,8 @@ def run(definition: Definition) -> None:
     warnings = result.pop("warnings", [])
     # What an async job returns goes past the action plugin, which renders it otherwise.
     if "ANSIBLE_ASYNC_DIR" in os.environ:
+        from ._option_marks import render  # compiled only where it is needed
+
         result = render({**result, "warnings": warnings}, definition.options)
         for warning in result.pop("warnings"):
             module.warn(warning)

@@ -16,9 +16,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-#: Where the result of a shipped module has its warnings, for the action plugin to render: from ansible-core 2.21 on,
-#: what a module says by AnsibleModule.warn goes past the plugin.
-UNRENDERED = "unrendered_warnings"
 _MARK = re.compile(r"\bO\(([a-z][a-z0-9_]*)(?:=([^()]*))?\)")
 #: Where ansible-core names options in what it says of arguments that do not fit. The groups are the names.
 _VALIDATION = tuple(

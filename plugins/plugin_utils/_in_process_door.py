@@ -28,9 +28,9 @@ from ansible.plugins.action.normal import ActionModule as ShippedModule
 from ansible.utils.display import Display
 
 from ..module_utils._deadline import start_thread
-from ..module_utils._definition import Definition
+from ..module_utils._definition import UNRENDERED, Definition
 from ..module_utils._errors import Abandoned, MissingLibrary, Skipped
-from ..module_utils._option_marks import UNRENDERED, render
+from ..module_utils._option_marks import render
 from . import _role_variables as role
 
 DISCOVERED = ("auto", "auto_legacy", "auto_silent", "auto_legacy_silent")

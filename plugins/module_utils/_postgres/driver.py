@@ -8,17 +8,17 @@ from __future__ import annotations
 
 try:
     import psycopg2
-    from psycopg2 import extensions, extras, sql
+    from psycopg2 import extensions, sql
 except ImportError as error:
     _ERROR: ImportError | None = error
     # Whoever imports the names gets that far, and then LIBRARY fails the task.
-    psycopg2 = extensions = extras = sql = None  # type: ignore[assignment]
+    psycopg2 = extensions = sql = None  # type: ignore[assignment]
 else:
     _ERROR = None
 
 from .._definition import Library
 
-__all__ = ["LIBRARY", "extensions", "extras", "psycopg2", "sql"]
+__all__ = ["LIBRARY", "extensions", "psycopg2", "sql"]
 
 #: What each Definition of this half needs; it fails the task, with advice, before anything else is done.
 LIBRARY = Library("psycopg2", "psycopg2-binary", _ERROR)

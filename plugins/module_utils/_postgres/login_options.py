@@ -71,7 +71,7 @@ OPTION_OF = {
 #: What psycopg2.connect takes beside libpq's keywords.
 _OF_PSYCOPG2 = ("async", "async_", "connection_factory", "cursor_factory", "dsn")
 #: A role that libpq's ``options`` sets, such as ``-c role=x`` and ``--session-authorization=x``.
-_SETS_ROLE = re.compile(r"(?:-c\s*|--)(?:role|session[_-]authorization)\s*=", re.IGNORECASE)
+_SETS_ROLE = r"(?:-c\s*|--)(?:role|session[_-]authorization)\s*="
 #: What looks like the address of a database and is no name of one.
 _URL = re.compile(r"[a-z][a-z0-9+.:-]*://", re.IGNORECASE)
 _CONNECTION_STRING = re.compile(r"\b(?:dbname|host|hostaddr|password|port|user)\s*=", re.IGNORECASE)
@@ -129,7 +129,7 @@ def _check_connect_params(given: Mapping[str, Any]) -> None:
                 error.secrets.add(str(value))
             raise error
         text = check_text("" if value is None else str(value), "connect_params")
-        if keyword == "options" and _SETS_ROLE.search(text):
+        if keyword == "options" and re.search(_SETS_ROLE, text, re.IGNORECASE):
             raise InvalidInput(reading, "it sets a role", "Use O(session_role) instead.")
         try:
             known = keyword not in _OF_PSYCOPG2 and extensions.make_dsn(**{str(keyword): text})

@@ -15,9 +15,9 @@ from .names import check_text
 
 #: The settings of a role that are lists of names. Everything else is one value, commas included.
 LISTS = ("local_preload_libraries", "search_path", "session_preload_libraries", "temp_tablespaces")
-ITEM = re.compile(r'"((?:[^"]|"")*)"|([^",\s]+)')
+ITEM = r'"((?:[^"]|"")*)"|([^",\s]+)'
 #: What Postgres takes for no: any beginning of these words that fits only one word.
-NO = re.compile(r"f|fa|fal|fals|false|n|no|of|off|0", re.IGNORECASE)
+NO = ("f", "fa", "fal", "fals", "false", "n", "no", "of", "off", "0")
 
 
 def wanted(settings: Mapping[str, Any]) -> dict[str, list[str] | None]:
@@ -52,10 +52,10 @@ def stored(entries: Iterable[str]) -> dict[str, list[str]]:
 def _literals(name: str, value: str) -> list[str]:
     if name not in LISTS:
         return [value]
-    names = [bare.lower() if bare else quoted.replace('""', '"') for quoted, bare in ITEM.findall(value)]
+    names = [bare.lower() if bare else quoted.replace('""', '"') for quoted, bare in re.findall(ITEM, value)]
     return names or [""]
 
 
 def is_on(value: str) -> bool:
     """Whether a switch that is stored as this is on: Postgres keeps ``true``, ``1`` and ``yes`` as given."""
-    return not NO.fullmatch(value)
+    return value.lower() not in NO

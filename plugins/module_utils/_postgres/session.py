@@ -14,7 +14,7 @@ from typing import Any
 
 from .._errors import InvalidInput, Refused, Skipped, Unreachable
 from .connect import connect, deadline
-from .driver import extensions, extras, psycopg2, sql
+from .driver import extensions, psycopg2, sql
 from .login import GRACE, Login
 from .sqlstates import explained
 from .statement import Statement, set_role
@@ -115,10 +115,10 @@ class Session:
             begun = self._send_beginning(writing, lock_timeout)
             if not writing:
                 return
-            found = begun.fetchone()
-            if found["standby"]:
+            standby, locked = begun.fetchone()
+            if standby:
                 self._refuse_standby()
-            if found["locked"]:
+            if locked:
                 return
             waited = time.monotonic() - begin
             if waited > LOCK_PATIENCE:
@@ -160,9 +160,7 @@ class Session:
             begin.append(set_role(self.login.role))
         if writing:
             begin.append(
-                sql.SQL(
-                    "SELECT pg_is_in_recovery() AS standby, pg_try_advisory_xact_lock({}) AS locked"
-                ).format(sql.Literal(LOCK))
+                sql.SQL("SELECT pg_is_in_recovery(), pg_try_advisory_xact_lock({})").format(sql.Literal(LOCK))
             )
         return sql.SQL("; ").join(begin)
 
@@ -193,7 +191,8 @@ class Session:
     def rows(self, query: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The rows of a query of the catalog."""
         cursor = self._send(query, values, "reading the catalog")
-        return [dict(row) for row in cursor.fetchall()]
+        names = [column.name for column in cursor.description]
+        return [dict(zip(names, row)) for row in cursor]
 
     def execute(self, statement: Statement) -> None:
         """Send one statement of a plan.
@@ -222,7 +221,7 @@ class Session:
         return statement.masked(max_listed).as_string(self.connection)
 
     def _send(self, query: Any, values: Any, what: str, plan: bool = False) -> Any:
-        cursor = self.connection.cursor(cursor_factory=extras.RealDictCursor)
+        cursor = self.connection.cursor()
         doing = f"In {self.where}, {what}"
         try:
             with deadline(self.login.silence):

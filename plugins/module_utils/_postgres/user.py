@@ -26,7 +26,6 @@ from .password_proof import prove_password
 from .resource import PostgresResource
 from .session import Session
 from .statement import Secret, Statement
-from .user_absent import AbsentRole
 from .user_sql import ROLE, STORED
 from .user_state import State
 
@@ -69,7 +68,7 @@ class User(PostgresResource):
 
     def _refuse_read_only(self, schemas: Sequence[str]) -> None:
         value = self.settings.get("default_transaction_read_only")
-        if schemas and value and not settings.NO.fullmatch(value[0]):
+        if schemas and value and settings.is_on(value[0]):
             raise InvalidInput(
                 "Reading O(settings): default_transaction_read_only",
                 f"role {self.name} uploads tables to schema {', '.join(schemas)}, and every upload would fail "
@@ -251,7 +250,11 @@ def _no_time(said: str) -> InvalidInput:
 
 def build(params: Mapping[str, Any]) -> PostgresResource:
     """The role as wanted: there, or gone."""
-    return (AbsentRole if params["state"] == "absent" else User)(params)
+    if params["state"] == "present":
+        return User(params)
+    from .user_absent import AbsentRole  # rarely wanted, and a shipped module compiles what it imports
+
+    return AbsentRole(params)
 
 
 DEFINITION = Definition(

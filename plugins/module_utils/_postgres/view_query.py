@@ -12,11 +12,10 @@ from __future__ import annotations
 
 import re
 
-TOKEN = re.compile(
-    r"\\.|\{(?P<node>[A-Z_]*)|(?P<end>\})"
+TOKEN = (
+    r"(?s)\\.|\{(?P<node>[A-Z_]*)|(?P<end>\})"
     r"|:(?P<field>relid|funcid|opfuncid|aggfnoid|winfnoid|cterefcount) (?P<number>\d+)"
-    r"|:ctename (?P<cte>(?:\\.|[^\s\\])+)",
-    re.DOTALL,
+    r"|:ctename (?P<cte>(?:\\.|[^\s\\])+)"
 )
 
 #: How sure it is that Postgres uses something that a query names, whoever selects from the view.
@@ -64,7 +63,7 @@ class ViewQuery:
         references: list[str] = []
         unused_references: set[str] = set()
         unused = False
-        for token in TOKEN.finditer(tree):
+        for token in re.finditer(TOKEN, tree):
             node, field = token["node"], token["field"]
             if node is not None:
                 nodes.append(node)
