@@ -17,8 +17,7 @@ from .._converge import Change, Resource, shortened
 from .._definition import Definition
 from .._errors import InvalidInput, Moved, Refused, Skipped, Unreachable
 from . import role_settings
-from .access_info_findings import CONCERNS, PROBLEMS, LoginOutcome, State, concerns, problems
-from .access_info_proof import MOST, Proof, prove
+from .access_info_findings import CONCERNS, MOST, PROBLEMS, LoginOutcome, Proof, State, concerns, problems
 from .access_info_sql import ACCESS, HARMLESS, SCHEMAS
 from .driver import LIBRARY
 from .login import Login
@@ -144,6 +143,8 @@ class Access(Resource):
             return claims, Proof(mode, "it takes a login as the role", of=of)
         if mode == "row" and self.check_mode:
             return claims, Proof(mode, "check mode calls no functions", of=of)
+        from .access_info_proof import prove  # rarely wanted, and a shipped module compiles what it imports
+
         return prove(session, mode, claims, [(each[0], each[1]) for each in found["others"]], of)
 
     def _try_upload(self, session: Session, login: LoginOutcome) -> tuple[str, str]:

@@ -10,12 +10,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from . import role_settings
-from .access_info_proof import Proof
 from .readable_relations import Claim
 
 #: What keeps Omni from working, and what works and deserves a look: the kinds of findings.
 PROBLEMS = ("role", "schemas", "relations", "uploads")
 CONCERNS = ("login", "unknown", "partitions", "columns", "future_tables", "writes", "privileges", "timezone")
+
+#: The most relations that a proof selects from.
+MOST = 100
 
 
 class LoginOutcome(NamedTuple):
@@ -25,6 +27,20 @@ class LoginOutcome(NamedTuple):
     state: str
     how: str
     password: str = "unknown"
+
+
+class Proof(NamedTuple):
+    """What was selected from: how many of how many, and how that ended; and the relations that showed a row
+    although policies filter them."""
+
+    mode: str
+    how: str
+    selected: int = 0
+    of: int = 0
+    filtered: tuple[str, ...] = ()
+
+    def shown(self) -> dict[str, object]:
+        return {"mode": self.mode, "selected": self.selected, "of": self.of, "how": self.how}
 
 
 class State(NamedTuple):

@@ -7,15 +7,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from .._errors import Moved, Refused, Unreachable
+from .access_info_findings import MOST, Proof
 from .readable_relations import ERROR, UNKNOWN, Claim, Hindrance
 from .session import Session
 from .statement import Statement
 
-#: The most relations that are selected from.
-MOST = 100
 #: LIMIT 0 is refused for a lack of rights on what is read and called, and calls nothing. For one row all columns
 #: are computed, functions are called, and other servers asked; that there was one is all that is answered.
 QUERIES = {
@@ -29,20 +27,6 @@ SETTLED = {
 }
 #: Refusals that say nothing of the rights: it only reads here, it is locked, it took too long, it is gone.
 NO_ANSWER = ("25006", "55P03", "57014", "42P01", "3F000")
-
-
-class Proof(NamedTuple):
-    """What was selected from: how many of how many, and how that ended; and the relations that showed a row
-    although policies filter them."""
-
-    mode: str
-    how: str
-    selected: int = 0
-    of: int = 0
-    filtered: tuple[str, ...] = ()
-
-    def shown(self) -> dict[str, object]:
-        return {"mode": self.mode, "selected": self.selected, "of": self.of, "how": self.how}
 
 
 def prove(
