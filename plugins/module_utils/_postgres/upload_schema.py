@@ -16,12 +16,8 @@ from .. import _schema_patterns as _schemas
 from .._converge import Change, shortened
 from .._definition import Definition
 from .._errors import Conflict, InvalidInput, Refused
-from . import default_privileges, grants_apply
 from .driver import LIBRARY
-from .grants_plan import Planner, RightsChange
-from .grants_state import Right
 from .login_options import OPTIONS
-from .login_rights import membership
 from .names import check_name, check_role, no_role
 from .resource import PostgresResource
 from .statement import Statement
@@ -115,14 +111,10 @@ class UploadSchema(PostgresResource):
 
     def _present(self, state: State) -> list[Change]:
         changes = [*self._schema(state), *self._uploads(state)]
-        for reader in state.readers:
-            changes += self._later(state, reader)
-        for reader in state.readers:
-            rights = [
-                Right("TABLE", (self.name, table), "SELECT", oid, self.role)
-                for oid, table in reader.unreadable
-            ]
-            changes += Planner(reader.name, named=True).changes("GRANT", rights)
+        if state.readers:
+            from . import upload_schema_readers as readers  # rarely wanted, and of some size
+
+            changes += readers.changes(self, state)
         return changes
 
     def _schema(self, state: State) -> list[Change]:
@@ -150,21 +142,21 @@ class UploadSchema(PostgresResource):
             statement = Statement("ALTER SCHEMA {} OWNER TO {}", (name, (self.owner,)))
             lines = ({f"{label}: owner": state.owner}, {f"{label}: owner": self.owner})
         if not state.makes:
-            self._refuse(
+            self.refuse(
                 state,
                 f"Making schema {self.name} in {self.session.where}",
                 f"role {state.login} may not: it takes CREATE on the database, and the rights of the schema's "
                 "owner, old and new",
                 statement,
             )
-        return [Change(statement, *lines, self._effects(state, self.owner or "", "OWNER"))]
+        return [Change(statement, *lines, self.effects(state, self.owner or "", "OWNER"))]
 
     def _uploads(self, state: State) -> list[Change]:
         """What the role lacks for uploading."""
         missing = [privilege for privilege in UPLOADS if privilege not in state.privileges]
-        return self._granted(state, missing, self.role, "")
+        return self.granted(state, missing, self.role, "")
 
-    def _granted(self, state: State, missing: Sequence[str], role: str, whom: str) -> list[Change]:
+    def granted(self, state: State, missing: Sequence[str], role: str, whom: str) -> list[Change]:
         """GRANTs of ``missing`` on the schema. One statement is granted by one role, with the options of that."""
         at_once = state.grants_both or not state.grants.issuperset(missing)
         groups = [missing] if missing and at_once else [[privilege] for privilege in missing]
@@ -172,7 +164,7 @@ class UploadSchema(PostgresResource):
         for group in groups:
             statement = Statement(f"GRANT {', '.join(group)} ON SCHEMA {{}} TO {{}}", ((self.name,), (role,)))
             if not state.grants.issuperset(group):
-                self._refuse(
+                self.refuse(
                     state,
                     f"Granting on schema {self.name} in {self.session.where}",
                     f"it is not the schema of role {state.login}, which has no grant option for "
@@ -180,36 +172,16 @@ class UploadSchema(PostgresResource):
                     statement,
                 )
             lines = [f"{privilege} on schema {self.name}{whom}" for privilege in group]
-            changes.append(_granting(statement, self._effects(state, role, *group), *lines))
+            changes.append(granting(statement, self.effects(state, role, *group), *lines))
         return changes
 
-    def _later(self, state: State, reader: Reader) -> list[Change]:
-        """What ``reader`` lacks for reading what the role will upload."""
-        whom = f" for {reader.name}"
-        changes = self._granted(state, [] if reader.usage else ["USAGE"], reader.name, whom)
-        if state.role_exists and not state.acts and (reader.unreadable or not reader.later):
-            # Uploads are the role's own: only who has its rights may grant on them.
-            self._refuse(
-                state,
-                f"Letting others read what role {self.role} uploads",
-                f"the uploads are its own, and {state.login} does not have its rights",
-                membership(self.role, state.login, self.session.version),
-                "; or leave O(readers) out",
-            )
-        if not reader.later:
-            statement = default_privileges.statement(
-                "GRANT", "SELECT", "TABLES", self.role, [self.name], reader.name
-            )
-            line = f"SELECT on later uploads in schema {self.name}{whom}"
-            changes.append(_granting(statement, self._effects(state, reader.name, "LATER"), line))
-        return changes
-
-    def _effects(self, state: State, role: str, *what: str) -> frozenset[Hashable]:
+    def effects(self, state: State, role: str, *what: str) -> frozenset[Hashable]:
         """Keys of what is made true in this very schema; in one that is yet to be made, by this plan."""
         schema = f"moment {state.moment}" if state.oid is None else state.oid
         return frozenset((schema, role, one) for one in what)
 
-    def _refuse(self, state: State, doing: str, said: str, statement: Statement, otherwise: str = "") -> None:
+    def refuse(self, state: State, doing: str, said: str, statement: Statement, otherwise: str = "") -> None:
+        """Say what the login may not do, and which statement somebody who may can run."""
         text = self.session.text(statement)
         raise Refused(doing, said, f"Somebody who can should run: {text}{otherwise}.", statement=text)
 
@@ -229,12 +201,13 @@ class UploadSchema(PostgresResource):
     def apply(self, changes: Sequence[Change]) -> Iterator[Change]:
         """The schema and the rights on it are one transaction; each list of tables is one of its own, so
         that none holds many locks."""
-        tables = [change for change in changes if isinstance(change, RightsChange)]
-        whole = [change for change in changes if not isinstance(change, RightsChange)]
+        whole = [change for change in changes if type(change) is Change]
         if whole:
             yield from super().apply(whole)
-        if tables:
-            yield from grants_apply.send(self, tables)
+        if len(whole) < len(changes):
+            from . import upload_schema_readers as readers
+
+            yield from readers.send(self, changes)
 
     def result(self, state: State, done: Sequence[Change]) -> dict[str, Any]:
         return {"name": self.name, "role": self.role, "owner": state.owner}
@@ -245,7 +218,8 @@ class UploadSchema(PostgresResource):
         return {"dropped": shortened([what for change in done for what in change.before], self.max_listed)}
 
 
-def _granting(statement: Statement, effects: frozenset[Hashable], *lines: str) -> Change:
+def granting(statement: Statement, effects: frozenset[Hashable], *lines: str) -> Change:
+    """The change that one GRANT is; ``lines`` are those of its diff."""
     return Change(statement, dict.fromkeys(lines), dict.fromkeys(lines, "granted"), effects)
 
 
