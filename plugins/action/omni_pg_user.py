@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from ..module_utils._postgres.user import DEFINITION
 from ..plugin_utils._in_process_door import InProcess
+from ..plugin_utils._role_check import what_preflight_did_not_see
 
 
 class ActionModule(InProcess):
     definition = DEFINITION
+    check_all = staticmethod(what_preflight_did_not_see)

@@ -24,7 +24,9 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator, Validati
 from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.errors import AnsibleValidationErrorMultiple, UnsupportedError
 from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.action.normal import ActionModule as ShippedModule
+from ansible.template import Templar
 from ansible.utils.display import Display
 
 from ..module_utils._deadline import start_thread
@@ -32,6 +34,11 @@ from ..module_utils._definition import UNRENDERED, Definition
 from ..module_utils._errors import Abandoned, MissingLibrary, Skipped
 from ..module_utils._option_marks import render
 from . import _role_variables as role
+
+try:
+    from ansible.template import trust_as_template
+except ImportError:  # up to ansible-core 2.18, which trusts every text
+    trust_as_template = str
 
 DISCOVERED = ("auto", "auto_legacy", "auto_silent", "auto_legacy_silent")
 SWITCH = "omni_connect_in_process"
@@ -42,11 +49,17 @@ PLAYBOOKS = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "..",
 
 display = Display()
 
+# Jinja's patterns are compiled with the first template of a process, and this file is imported before Ansible forks.
+# So one template here spares each task of each host doing that anew.
+Templar(loader=DataLoader()).template(trust_as_template("{{ 1 }}"))
+
 
 class InProcess(ShippedModule):
     """An action plugin of this class serves the module of the same name."""
 
     definition: Definition
+    #: Of the steps that may be the first: what is wrong with the variables of any step.
+    check_all: Callable[[Mapping[str, Any], Callable[[Any], Any]], str] | None = None
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         task_vars = dict(task_vars or {})
@@ -54,27 +67,33 @@ class InProcess(ShippedModule):
         # Null is not given: it would become text, or keep out what the environment has.
         args = {name: value for name, value in self._task.args.items() if value is not None}
         names: Mapping[str, str] = {}
-        problem, left_out, warnings = "", "", []
+        settled, warnings = None, []
         if self._task._role is not None and self._task._role.get_name() == role.ROLE:
             names, warnings = role.callers_names(module), role.misspelled(task_vars)
             args.update(role.arguments(module, task_vars, self._templar.template))
-            problem = role.no_server(names, args)
-            left_out = role.left_out(module, task_vars, self._templar.template)
+            settled = self._settled_by_variables(module, names, args, task_vars)
         self._task.args = args
-        problem = problem or self._leads_into_the_collection(args)
-        if left_out:
-            display.display(f"{task_vars.get('inventory_hostname')}: {left_out}")
-            result: dict[str, Any] = Skipped(left_out).result()
-        elif problem:
-            result = {"failed": True, "msg": problem, "error": {"kind": "invalid_input"}}
-        else:
-            result = self._through_a_door(tmp, task_vars)
+        settled = settled or _refusal(self._leads_into_the_collection(args))
+        result = self._through_a_door(tmp, task_vars) if settled is None else settled
         if warnings:
             result["warnings"] = [*result.get("warnings", ()), *warnings]
         if names and display.verbosity < 3:
             # The role keeps each result of each host. Its callers gave no options, and only -vvv shows them.
             result.pop("invocation", None)
         return render(result, self.definition.options, names)
+
+    def _settled_by_variables(
+        self, module: str, names: Mapping[str, str], args: Mapping[str, Any], task_vars: Mapping[str, Any]
+    ) -> dict[str, Any] | None:
+        """The result of a step of the role, where its variables alone say what it is."""
+        left_out = role.left_out(module, task_vars, self._templar.template)
+        if left_out:
+            display.display(f"{task_vars.get('inventory_hostname')}: {left_out}")
+        no_step = left_out or role.switched_off(module, task_vars, self._templar.template)
+        if no_step:
+            return Skipped(no_step).result()
+        problem = self.check_all(task_vars, self._templar.template) if self.check_all else ""
+        return _refusal(problem or role.no_server(names, args))
 
     def _leads_into_the_collection(self, args: Mapping[str, Any]) -> str:
         """What is wrong with a relative path in one of the collection's own playbooks: what is written there goes
@@ -232,6 +251,11 @@ class InProcess(ShippedModule):
         for name, path in params.items():
             if self._is_relative(name, path):
                 params[name] = os.path.join(self._loader.get_basedir(), path)
+
+
+def _refusal(problem: str) -> dict[str, Any] | None:
+    """The result where there is a problem with the options."""
+    return {"failed": True, "msg": problem, "error": {"kind": "invalid_input"}} if problem else None
 
 
 def _remarks(result: Mapping[str, Any], checked: ValidationResult) -> dict[str, Any]:

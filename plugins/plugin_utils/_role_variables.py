@@ -14,6 +14,8 @@ import difflib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from ansible.module_utils.parsing.convert_bool import boolean
+
 ROLE = "omni_analytics.connect.omni_postgres"
 PREFIX = "omni_postgres_"
 
@@ -169,13 +171,15 @@ INSTEAD = {
     "omni_postgres_host": "omni_postgres_login_host",
     "omni_postgres_port": "omni_postgres_login_port",
 }
-#: Variables that are for the tasks of the role, or that it sets.
+#: What the steps returned: the role sets it.
+RESULT = "omni_postgres_result"
+#: Variables that are no options of a module.
 OTHERS = {
     "omni_postgres_allowlist_by",
     "omni_postgres_become",
     "omni_postgres_become_user",
     "omni_postgres_model",
-    "omni_postgres_result",
+    RESULT,
 }
 #: Empty stands for none in these alone.
 EMPTY_IS_NONE = {"omni_postgres_upload_schema"}
@@ -187,6 +191,8 @@ def callers_names(module: str) -> Mapping[str, str]:
     return {**_KEYWORDS, **own} if "login_db" in own else own
 
 
+#: Set for the steps that answer for the variables of all steps; see _role_check.py.
+ALL_STEPS = "__omni_postgres_all_steps"
 #: All variables of the role. Once for all: each task of each host looks for others.
 KNOWN = {*OTHERS, *(variable for module in ROLE_VARIABLES for variable in callers_names(module).values())}
 
@@ -197,9 +203,9 @@ def arguments(module: str, task_vars: Mapping[str, Any], template: Callable[[Any
     :param template: evaluates the templates in a value.
     """
     names = ROLE_VARIABLES.get(module, {})
-    values = _evaluated({*names.values(), *BESIDES.get(module, ())}, task_vars, template)
+    values = evaluated({*names.values(), *BESIDES.get(module, ())}, task_vars, template)
     missing = INSTEAD.keys() & names.values() - values.keys()
-    instead = _evaluated({INSTEAD[name] for name in missing}, task_vars, template)
+    instead = evaluated({INSTEAD[name] for name in missing}, task_vars, template)
     values.update({name: instead[INSTEAD[name]] for name in missing if INSTEAD[name] in instead})
 
     given = {option: values[name] for option, name in names.items() if name in values}
@@ -217,7 +223,7 @@ def arguments(module: str, task_vars: Mapping[str, Any], template: Callable[[Any
     return given
 
 
-def _evaluated(
+def evaluated(
     names: Iterable[str], task_vars: Mapping[str, Any], template: Callable[[Any], Any]
 ) -> dict[str, Any]:
     """Those of the variables that have a value.
@@ -267,6 +273,12 @@ def left_out(module: str, task_vars: Mapping[str, Any], template: Callable[[Any]
             "and Google Cloud."
         )
     return ""
+
+
+def switched_off(module: str, task_vars: Mapping[str, Any], template: Callable[[Any], Any]) -> str:
+    """Why a step is not wanted on this host. As a condition of its task, it would cost each host a filter."""
+    wanted = template(task_vars.get("omni_postgres_model")) if module == "omni_schema_model" else None
+    return "omni_postgres_model is false." if wanted is not None and not boolean(wanted) else ""
 
 
 def misspelled(names: Iterable[str]) -> list[str]:

@@ -276,7 +276,7 @@ class Fleet:
             "queryTimezone": "NONE",
             "allowsUserSpecificTimezones": False,
         }
-        return {"ansible_connection": "local", **theirs, **role, "connection": connection}
+        return {"ansible_connection": "local", **theirs, **role, "omni_connection": connection}
 
     def _server_cpu(self) -> float:
         """Of all processes of the server, those that ended included."""

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.omni_analytics.connect.plugins.plugin_utils import _role_check as check
 from ansible_collections.omni_analytics.connect.plugins.plugin_utils import _role_variables as role
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,7 +28,7 @@ SPECS = {
     entry: spec["options"]
     for entry, spec in load(ROLE / "meta" / "argument_specs.yml")["argument_specs"].items()
 }
-SPEC = SPECS["main"]
+SPEC = SPECS["main.yml"]
 DEFAULTS = load(ROLE / "defaults" / "main.yml")
 VARS = load(ROLE / "vars" / "main.yml")
 MAIN = load(ROLE / "tasks" / "main.yml")
@@ -70,6 +71,20 @@ def test_a_step_specifies_what_it_uses(step: str) -> None:
     assert all(SPECS[step][name] == SPEC[name] for name in SPECS[step])
 
 
+def test_the_specs_say_what_the_steps_take() -> None:
+    """Ansible checks the variables by the specification where a step is included alone, and the step preflight by
+    the options of the modules."""
+    assert check.OPTIONS.keys() == role.ROLE_VARIABLES.keys()
+
+    def kind(option: Any) -> dict[str, Any]:
+        kinds = {"type": option.get("type", "str"), "elements": option.get("elements")}
+        return {**kinds, "choices": sorted(option.get("choices", ()))}
+
+    assert {name: kind(option) for name, option in check.SPEC.items()} == {
+        name: kind(option) for name, option in SPEC.items()
+    }
+
+
 def test_no_variable_is_required() -> None:
     """A step that runs alone has no use for those of the others."""
     assert not [name for name, option in SPEC.items() if option.get("required")]
@@ -81,7 +96,7 @@ def test_secrets_may_be_vaulted() -> None:
 
 
 def test_each_step_is_a_file_with_one_task_and_its_tags() -> None:
-    assert SPECS.keys() == {"main", *STEPS}
+    assert SPECS.keys() == {"main.yml", *STEPS}
     assert [step["ansible.builtin.import_tasks"] for step in MAIN] == [f"{stem}.yml" for stem in VARS[RESULT]]
     assert sorted(VARS[RESULT]) == sorted(STEPS)
     for imported, stem in zip(MAIN, VARS[RESULT], strict=True):

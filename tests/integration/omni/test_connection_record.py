@@ -108,7 +108,7 @@ def test_omni_is_looked_at_before_a_password_changes(
     omni: FakeOmni, server: PostgresServer, rotating: dict[str, Any], given: dict[str, str], words: str
 ) -> None:
     run = apply_role({**rotating, **given})
-    assert run.results[-1].task.endswith("Look at Omni before anything changes")
+    assert run.results[-1].task.endswith("Check the variables and look at Omni before anything changes")
     assert words in run.results[-1].result["msg"]
     assert not logs_in(server, rotating, NEW)
     assert [one["method"] for one in omni.writes()] == ["POST"]

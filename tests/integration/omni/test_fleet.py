@@ -74,7 +74,7 @@ def test_instances_and_keys_stay_apart(omni):
         assert sorted(failed(run)) == ["e", "f"]
         assert (
             "this key belongs to a member"
-            in run.result("Look at Omni before anything changes", "e").result["msg"]
+            in run.result("Check the variables and look at Omni before anything changes", "e").result["msg"]
         )
         assert [sorted(one["name"] for one in each.connections) for each in (omni, other)] == [
             ["a", "b"],

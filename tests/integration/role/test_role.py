@@ -17,7 +17,7 @@ from tests.sandbox.postgres import PostgresServer
 
 ROLE = "omni_analytics.connect.omni_postgres"
 STEPS = {
-    "omni_preflight": "Look at Omni before anything changes",
+    "omni_preflight": "Check the variables and look at Omni before anything changes",
     "omni_user": "Keep the role that Omni logs in as",
     "omni_grants": "Grant what Omni reads, now and later",
     "omni_upload_schema": "Keep the schema for table uploads",
@@ -170,6 +170,63 @@ def test_a_plays_module_defaults_reach_what_the_role_leaves_unset(
     defaults = {"module_defaults": {"group/omni_analytics.connect.postgres": group}}
     run = apply_role(role_vars, tags=["omni_user"], play_keywords=defaults)
     assert steps(run) == {"omni_user": "changed"}, run.text
+
+
+def test_what_does_not_fit_any_step_is_refused_before_the_first(
+    role_vars: dict[str, Any], server: PostgresServer, omni: FakeOmni
+) -> None:
+    """By the role's names, all at once, and no secret is repeated."""
+    cases: dict[str, tuple[Any, str]] = {
+        "verify_prove": (
+            "all",
+            "value of omni_postgres_verify_prove must be one of: none, rights, row, got: all",
+        ),
+        "verify_fail_on": (["role", "x"], "value of omni_postgres_verify_fail_on must be one or more of: "),
+        "grants_exclusive": ("{{ 'x' ~ 'y' }}", "argument 'omni_postgres_grants_exclusive' is of type "),
+        "model_wait_timeout": ("soon", "argument 'omni_postgres_model_wait_timeout' is of type "),
+        "model": ("perhaps", "argument 'omni_postgres_model' is of type "),
+        "allowlist_by": (
+            "nobody",
+            "value of omni_postgres_allowlist_by must be one of: pg_hba, provider, got: nobody",
+        ),
+        "environment_default_values": (
+            {"a": 1},
+            "argument 'omni_postgres_environment_default_values' is of type ",
+        ),
+        "refresh_schedules": (
+            [{"every": "night"}],
+            "Unsupported parameters: omni_postgres_refresh_schedules.every. Supported parameters include: ",
+        ),
+    }
+    wrong = {f"omni_postgres_{name}": value for name, (value, _says) in cases.items()}
+    hosts = {name: {**role_vars, f"omni_postgres_{name}": value} for name, (value, _says) in cases.items()}
+    hosts["whole"] = {**role_vars, **wrong}
+    hosts["secret"] = {
+        **role_vars,
+        "omni_postgres_connection_limit": "hush",
+        "omni_postgres_password": "hush",
+    }
+    run = harness.play([], door="in_process", hosts=hosts, play_keywords={"roles": [ROLE]})
+    said = {result.host: str(result.result["msg"]) for result in run.results if result.status == "failed"}
+    assert said.keys() == hosts.keys(), run.text
+    missing = {
+        (host, says)
+        for name, (_value, says) in cases.items()
+        for host in (name, "whole")
+        if says not in said[host]
+    }
+    assert not missing, said
+    assert "omni_postgres_connection_limit" in said["secret"]
+    assert "hush" not in run.text
+    assert {result.task.rpartition(" : ")[2] for result in run.results} == {STEPS["omni_preflight"]}
+    # Without preflight, the first step in the database answers for the others.
+    run = apply_role(hosts["verify_prove"], tags=["omni_user", "omni_verify"])
+    assert steps(run) == {"omni_user": "failed"}
+    assert cases["verify_prove"][1] in run.text
+    assert not server.execute(
+        "postgres", "SELECT FROM pg_roles WHERE rolname = %s", [role_vars["omni_postgres_role"]]
+    )
+    assert omni.connections == []
 
 
 def test_omni_is_looked_at_first(role_vars: dict[str, Any], omni: FakeOmni) -> None:

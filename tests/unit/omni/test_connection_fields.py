@@ -36,7 +36,7 @@ def test_nothing_is_documented_that_is_no_option() -> None:
 
 def test_each_field_can_be_set_in_the_role() -> None:
     variables = ROLE_VARIABLES["omni_connection"]
-    specs = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"][
+    specs = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main.yml"][
         "options"
     ]
     missing = {option for option in fields.OPTIONS if variables.get(option) not in specs}
