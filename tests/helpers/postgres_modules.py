@@ -11,17 +11,17 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import psycopg2
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.omni_analytics.connect.plugins.module_utils._definition import Definition
 from tests.helpers import harness
-from tests.helpers.perform import perform as run
+from tests.helpers.perform import perform_given
 from tests.sandbox.postgres import PostgresServer
 
 # The statements of the modules in the server's log; every further line of one begins with a tab.
 LOGGED = re.compile(r"@(\S+) omni_analytics\.connect LOG:  statement: (.*(?:\n\t.*)*)")
 READS = ("BEGIN", "COMMIT", "ROLLBACK", "SELECT", "WITH")
 CHECK = {"check_mode": True, "diff": True}
+
+perform = perform_given
 
 
 class Watch:
@@ -52,16 +52,6 @@ def unwritten(server: PostgresServer, database: str) -> Iterator[Watch]:
     yield watch
     assert server.catalog_writes(database) == before
     assert watch.changes == []
-
-
-def perform(definition: Definition, arguments: Mapping[str, Any], check: bool = False) -> dict[str, Any]:
-    """The module's result, without Ansible around it; a bug of the module is an error of the test."""
-    spec = {name: dict(option) for name, option in definition.options.items()}
-    checked = ArgumentSpecValidator(spec, **definition.rules).validate(dict(arguments))
-    assert not checked.error_messages
-    result = run(definition, checked.validated_parameters, check)
-    assert result.get("error", {}).get("kind") != "bug", result["exception"]
-    return {"failed": False, **result}
 
 
 def lifecycle(

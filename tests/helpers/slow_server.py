@@ -8,16 +8,19 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
 import trustme
 
 
 class SlowServer(threading.Thread):
-    """Answers each request as `answer` yields it, 50 ms between two parts."""
+    """Answers each request as `answer` yields it, 50 ms between two parts, until its `with` block ends.
+
+    Longer would cost: where a later test lets no time pass, an answer that never ends would never pause either.
+    """
 
     def __init__(self, tmp_path: Path, answer: Callable[[], Iterator[bytes]]) -> None:
         super().__init__(daemon=True)
@@ -29,18 +32,31 @@ class SlowServer(threading.Thread):
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"https://127.0.0.1:{self._listener.getsockname()[1]}"
         self._answer = answer
+        self._end = threading.Event()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._end.set()
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
 
     def run(self) -> None:
-        while True:
-            client = self._listener.accept()[0]
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+        with suppress(OSError):  # closed
+            while True:
+                client = self._listener.accept()[0]
+                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
         with suppress(OSError), self._context.wrap_socket(client, server_side=True) as secured:
             secured.recv(65536)
             for part in self._answer():
                 secured.sendall(part)
-                time.sleep(0.05)
+                if self._end.wait(0.05):
+                    return
 
 
 def head(*more: str) -> bytes:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, omni_analytics.connect contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""omni_connection through both doors, against the fake Omni."""
+"""omni_connection against the fake Omni; where it matters, through both doors."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.helpers import harness
+from tests.helpers.perform import modules
 from tests.sandbox.fake_omni import FakeOmni
 
 CONNECTIONS = "/api/v1/connections"
@@ -115,16 +116,15 @@ def test_invalid_then_check_apply_again_changed_outside_repaired(omni, door):
     assert not once_more["changed"]
 
 
-def test_a_password_is_replaced_on_demand(omni, door):
+def test_a_password_is_replaced_on_demand(omni):
     new = "the n3w password"
-    made, kept, checked, changed = harness.modules(
+    made, kept, checked, changed = modules(
         [
             call(omni),
             call(omni, password=new),
             call(omni, CHECK, password=new, update_password="always"),
             call(omni, password=new, update_password="always"),
         ],
-        door=door,
     )
     path = f"{CONNECTIONS}/{made['connection_id']}"
     assert (kept["changed"], "password" in kept["unverifiable"]) == (False, True)
@@ -134,9 +134,9 @@ def test_a_password_is_replaced_on_demand(omni, door):
     assert [(one["method"], one["path"]) for one in omni.writes()] == [("POST", CONNECTIONS), ("PATCH", path)]
 
 
-def test_a_difference_that_the_api_cannot_repair_fails_and_changes_nothing(omni, door):
+def test_a_difference_that_the_api_cannot_repair_fails_and_changes_nothing(omni):
     omni.add_connection("Sales", database="sales_old", defaultSchema="stats", baseRole="QUERIER")
-    results = harness.modules([call(omni), call(omni, CHECK)], door=door)
+    results = modules([call(omni), call(omni, CHECK)])
     for result in results:
         assert result["failed"]
         assert result["error"]["differences"] == {
@@ -147,8 +147,8 @@ def test_a_difference_that_the_api_cannot_repair_fails_and_changes_nothing(omni,
     assert omni.writes() == []
 
 
-def test_deleted_on_demand(omni, door):
-    _made, checked, gone, again = harness.modules(
+def test_deleted_on_demand(omni):
+    _made, checked, gone, again = modules(
         [
             call(omni),
             *(
@@ -156,7 +156,6 @@ def test_deleted_on_demand(omni, door):
                 for keywords in (CHECK, {}, {})
             ),
         ],
-        door=door,
     )
     (stored,) = omni.connections
     assert stored["deletedAt"]
@@ -168,7 +167,7 @@ def test_deleted_on_demand(omni, door):
     assert [one["method"] for one in omni.writes()] == ["POST", "DELETE"]
 
 
-def test_input_that_cannot_work_says_what_to_do_and_sends_nothing(omni, door):
+def test_input_that_cannot_work_says_what_to_do_and_sends_nothing(omni):
     cases: list[tuple[dict[str, Any], str]] = [
         ({"api_url": omni.url.replace("https:", "http:")}, "would send the token unencrypted. Use https://"),
         ({"api_url": f"{omni.url}/connections"}, "Give it like https://example.omniapp.co"),
@@ -188,23 +187,22 @@ def test_input_that_cannot_work_says_what_to_do_and_sends_nothing(omni, door):
         ({"name": None}, "Reading name: it is missing"),
         ({"ca_path": "nowhere.pem"}, "there is no"),
     ]
-    results = harness.modules([call(omni, **given) for given, _words in cases], door=door)
+    results = modules([call(omni, **given) for given, _words in cases])
     for result, (given, words) in zip(results, cases, strict=True):
         assert result["failed"], given
         assert words in result["msg"], given
     assert omni.requests == []
 
 
-def test_the_other_side_is_not_what_it_should_be(omni, door):
+def test_the_other_side_is_not_what_it_should_be(omni):
     with FakeOmni() as stranger:
-        refused, untrusted, no_admin, no_password = harness.modules(
+        refused, untrusted, no_admin, no_password = modules(
             [
                 call(omni, api_token="omni_osk_wrong"),
                 call(omni, api_url=stranger.url),
                 call(omni, api_token=omni.member_token),
                 call(omni, password=None),
             ],
-            door=door,
         )
         assert stranger.requests == []
     assert refused["error"] == {"kind": "unreachable", "status": 403}
@@ -224,18 +222,18 @@ def test_the_other_side_is_not_what_it_should_be(omni, door):
         (200, "<title>Sign in</title>", "text/html", "an HTML page titled 'Sign in', not Omni's JSON. Check"),
     ],
 )
-def test_an_instance_that_answers_so(omni, door, status, body, content_type, words):
+def test_an_instance_that_answers_so(omni, status, body, content_type, words):
     omni.always(status, body, content_type)
-    result = harness.module("omni_connection", wanted(omni), door=door)
+    (result,) = modules([call(omni)])
     assert result["failed"]
     assert words in result["msg"]
     assert omni.writes() == []
 
 
-def test_two_of_one_name(omni, door):
+def test_two_of_one_name(omni):
     ids = sorted(omni.add_connection("Sales", database="sales", defaultSchema="public") for dummy in range(2))
-    unclear, absent, chosen = harness.modules(
-        [call(omni), call(omni, state="absent"), call(omni, connection_id=ids[0])], door=door
+    unclear, absent, chosen = modules(
+        [call(omni), call(omni, state="absent"), call(omni, connection_id=ids[0])]
     )
     for result in (unclear, absent):
         assert result["error"] == {"kind": "conflict", "ids": ids}

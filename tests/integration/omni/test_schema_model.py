@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.helpers import harness
+from tests.helpers.perform import modules
 
 MODELS = "/api/v1/models"
 CHECK = {"check_mode": True}
@@ -58,11 +59,11 @@ def test_invalid_then_check_apply_again_always(omni, api, door):
     assert omni.violations == []
 
 
-def test_a_refresh_that_fails(omni, api, door):
+def test_a_refresh_that_fails(omni, api):
     omni.instance.polls_in_progress = 0
     omni.add_connection("Sales")
     omni.reachable = False
-    result = harness.module("omni_schema_model", {**api, "connection": "Sales"}, door=door)
+    (result,) = modules([("omni_schema_model", {**api, "connection": "Sales"})])
     assert {"kind": "refused", "job_status": "FAILED"}.items() <= result["error"].items()
     assert "omni_pg_access_info" in result["msg"]
 

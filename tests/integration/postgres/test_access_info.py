@@ -22,6 +22,7 @@ from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres i
 from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.access_info import DEFINITION
 from tests.helpers import harness
 from tests.helpers.admins import AsAdmin
+from tests.helpers.perform import modules
 from tests.helpers.postgres_modules import Watch, perform, unwritten
 from tests.helpers.wire import Refusing
 from tests.sandbox.postgres import PostgresServer
@@ -142,9 +143,7 @@ def test_what_it_finds(server: PostgresServer, arguments: Login, role: str, door
     }
 
 
-def test_what_is_lacking_is_named(
-    server: PostgresServer, arguments: Login, role: str, door: harness.Door
-) -> None:
+def test_what_is_lacking_is_named(server: PostgresServer, arguments: Login, role: str) -> None:
     database = arguments["login_db"]
     change(
         server,
@@ -162,8 +161,8 @@ def test_what_is_lacking_is_named(
         {"fail_on": []},
     ]
     with unwritten(server, database):
-        found, first, none, fatal, warned = harness.modules(
-            [("omni_pg_access_info", {**arguments, **options}) for options in calls], door=door
+        found, first, none, fatal, warned = modules(
+            [("omni_pg_access_info", {**arguments, **options}) for options in calls]
         )
     assert found["unreadable"] == {
         "count": 3,
@@ -449,7 +448,7 @@ def test_what_the_catalog_does_not_tell(
     assert ("public.t" in kinds["filtered"]) is (shows is True and cause == "policy")
 
 
-def test_proving(server: PostgresServer, arguments: Login, role: str, door: harness.Door) -> None:
+def test_proving(server: PostgresServer, arguments: Login, role: str) -> None:
     """Nothing is written, what is unknown and the views come first, and no more than is asked."""
     database = arguments["login_db"]
     change(
@@ -464,14 +463,13 @@ def test_proving(server: PostgresServer, arguments: Login, role: str, door: harn
     )
     call = {**arguments, "schemas": ["public"], "statement_timeout": 1}
     with unwritten(server, database) as watch:
-        rights, row, untried, checked = harness.modules(
+        rights, row, untried, checked = modules(
             [
                 ("omni_pg_access_info", {**call, "prove": "rights"}),
                 ("omni_pg_access_info", {**call, "prove": "row"}),
                 ("omni_pg_access_info", {**call, "prove": "row", "password": None}),
                 ("omni_pg_access_info", {**call, "prove": "row"}, {"check_mode": True}),
             ],
-            door=door,
         )
     selects = [text for text in watch.everything if "LIMIT" in text and text.startswith("SELECT count")]
     every = rights["relations"] - rights["unreadable"]["count"]
@@ -674,14 +672,12 @@ def test_a_socket_for_the_rights_and_tcp_for_the_password(
     assert "pg_hba.conf rejects connection" in neither["msg"]
 
 
-def test_an_upload_that_is_tried(
-    server: PostgresServer, arguments: Login, role: str, door: harness.Door
-) -> None:
+def test_an_upload_that_is_tried(server: PostgresServer, arguments: Login, role: str) -> None:
     database = arguments["login_db"]
     call = ("omni_pg_access_info", {**arguments, "try_upload": True})
     watch = Watch(server, database)
-    tried, missing = harness.modules(
-        [call, ("omni_pg_access_info", {**arguments, "try_upload": True, "upload_schema": None})], door=door
+    tried, missing = modules(
+        [call, ("omni_pg_access_info", {**arguments, "try_upload": True, "upload_schema": None})]
     )
     (sent,) = watch.changes
     assert sent.startswith('CREATE TABLE "uploads"."omni_connect_try_')
@@ -691,7 +687,7 @@ def test_an_upload_that_is_tried(
     assert missing["error"] == {"kind": "invalid_input"}
     assert "Set upload_schema" in missing["msg"]
     with unwritten(server, database):
-        checked = harness.module(*call, door=door, check=True)
+        (checked,) = modules([call], check=True)
     assert checked["upload_tried"] == {"state": "not_tried", "how": "check mode only reads"}
     server.execute(
         database,
@@ -700,7 +696,7 @@ def test_an_upload_that_is_tried(
         "CREATE EVENT TRIGGER fridays ON ddl_command_start WHEN TAG IN ('CREATE TABLE AS')"
         " EXECUTE FUNCTION public.refuse()",
     )
-    failed = harness.module(*call, door=door)
+    (failed,) = modules([call])
     assert failed["upload_tried"] == {"state": "failed", "how": "no tables on Fridays"}
     assert (failed["uploads"], failed["readable"]) == (False, failed["relations"])
     assert findings(failed) == {"uploads": "it cannot upload: no tables on Fridays"}

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres import user
-from tests.helpers import harness
+from tests.helpers.perform import modules
 from tests.helpers.postgres_modules import perform, unwritten
 from tests.sandbox.postgres import PostgresServer
 
@@ -36,13 +36,13 @@ CASES: list[tuple[str, Login, str, tuple[str, ...]]] = [
     (USER, {"login_db": "no such"}, UNREACHABLE, ('database "no such" does not exist', "Check login_db")),
     (
         USER,
-        {"login_port": "{{ closed }}"},
+        {"login_port": "closed"},
         UNREACHABLE,
         ("Connection refused", "Check login_host and login_port"),
     ),
     (
         USER,
-        {"login_port": "{{ silent }}", "connect_timeout": 1},
+        {"login_port": "silent", "connect_timeout": 1},
         UNREACHABLE,
         ("timeout expired", "Check the address, the port and the firewall"),
     ),
@@ -140,12 +140,16 @@ def closed() -> Iterator[int]:
         yield held.getsockname()[1]
 
 
-def test_bad_input(
-    server: PostgresServer, login: Login, door: harness.Door, silent: int, closed: int
-) -> None:
-    calls = [(module, {**login, **NEEDED[module], **options}) for module, options, *dummy in CASES]
+def test_bad_input(server: PostgresServer, login: Login, silent: int, closed: int) -> None:
+    ports = {"silent": silent, "closed": closed}
+    calls = []
+    for module, options, *dummy in CASES:
+        arguments = {**login, **NEEDED[module], **options}
+        calls.append(
+            (module, {**arguments, "login_port": ports.get(arguments["login_port"], arguments["login_port"])})
+        )
     with unwritten(server, login["login_db"]):
-        results = harness.modules(calls, door=door, vars={"silent": silent, "closed": closed})
+        results = modules(calls)
     wrong = []
     for (module, options, kind, words), result in zip(CASES, results, strict=True):
         fits = (

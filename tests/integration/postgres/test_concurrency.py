@@ -36,13 +36,14 @@ def options(login: Login, role: str) -> dict[str, Login]:
     }
 
 
-def all_at_once(hosts: Mapping[str, Login], login: Login, role: str, door: harness.Door) -> None:
-    """Runs the modules on all hosts, which are not to wait for each other; none may fail."""
+def all_at_once(hosts: Mapping[str, Login], login: Login, role: str) -> None:
+    """Runs the modules on all hosts, each in a process of its own, which are not to wait for each other; none may
+    fail."""
     arguments = options({**login, "login_db": "{{ database }}"}, role)
     tasks = [{f"omni_analytics.connect.{name}": given} for name, given in arguments.items()]
     run = harness.play(
         tasks,
-        door=door,
+        door="in_process",
         hosts=hosts,
         extra_args=["--forks", str(FORKS)],
         play_keywords={"strategy": "free"},
@@ -63,12 +64,10 @@ def assert_converged(server: PostgresServer, login: Login, role: str) -> None:
     assert logged_in(server, login["login_db"], role, PASSWORD, "SELECT count(*) FROM orders") == [(600,)]
 
 
-def test_twenty_runs_on_one_database(
-    server: PostgresServer, login: Login, role_name: str, door: harness.Door
-) -> None:
+def test_twenty_runs_on_one_database(server: PostgresServer, login: Login, role_name: str) -> None:
     """Twenty hosts of an inventory that are one database, and a role that has yet to be made."""
     hosts = {f"host{number}": {"database": login["login_db"]} for number in range(FORKS)}
-    all_at_once(hosts, login, role_name, door)
+    all_at_once(hosts, login, role_name)
     assert_converged(server, login, role_name)
 
 
@@ -89,6 +88,6 @@ def test_fifty_databases_that_share_the_role(
     """Its password differs at first, so that all of them find the same row of a shared catalog to change."""
     perform(user.DEFINITION, {**login, "name": role_name, "password": "another one"})
     hosts = {name: {"database": name} for name in databases}
-    all_at_once(hosts, login, role_name, "in_process")
+    all_at_once(hosts, login, role_name)
     for name in databases:
         assert_converged(server, {**login, "login_db": name}, role_name)

@@ -16,6 +16,7 @@ from psycopg2.sql import SQL, Identifier
 from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres import grants, session, user
 from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.grants import DEFINITION
 from tests.helpers import harness
+from tests.helpers.perform import modules
 from tests.helpers.postgres_modules import Watch, lifecycle, logged_in, perform, refused, unwritten
 from tests.sandbox.postgres import PostgresServer
 
@@ -312,12 +313,12 @@ def theirs(run: Callable[[str], Any]) -> None:
 
 @pytest.mark.usefixtures("theirs")
 def test_what_the_login_cannot_grant(
-    server: PostgresServer, run: Callable[[str], Any], arguments: Login, role: str, door: harness.Door
+    server: PostgresServer, run: Callable[[str], Any], arguments: Login, role: str
 ) -> None:
     database = arguments["login_db"]
     call = ("omni_pg_grants", {**arguments, "on_unmanageable": "fail"})
     with unwritten(server, database):
-        failed, failed_check = harness.modules([call, (*call, {"check_mode": True})], door=door)
+        failed, failed_check = modules([call, (*call, {"check_mode": True})])
     for result in (failed, failed_check):
         assert result["error"]["kind"] == "refused"
         assert (
@@ -325,13 +326,12 @@ def test_what_the_login_cannot_grant(
             in result["msg"]
         )
         assert f'Somebody who can should run: GRANT USAGE ON SCHEMA "vault" TO "{role}"' in result["msg"]
-    warned, again, ignored = harness.modules(
+    warned, again, ignored = modules(
         [
             ("omni_pg_grants", arguments),
             ("omni_pg_grants", arguments),
             ("omni_pg_grants", {**arguments, "on_unmanageable": "ignore"}),
         ],
-        door=door,
     )
     assert (warned["changed"], again["changed"], ignored["changed"]) == (True, False, False)
     items = warned["unmanageable"]["list"]

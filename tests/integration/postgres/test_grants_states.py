@@ -14,6 +14,7 @@ from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres i
 from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.grants import DEFINITION
 from tests.helpers import harness
 from tests.helpers.admins import KINDS, AsAdmin
+from tests.helpers.perform import modules
 from tests.helpers.postgres_modules import CHECK, Watch, perform, unwritten
 from tests.sandbox.postgres import PostgresServer
 
@@ -100,7 +101,7 @@ def arguments(login: Login, role: str) -> Login:
 
 
 def test_absent_takes_back_what_present_gives_and_nothing_else(
-    server: PostgresServer, run: Run, arguments: Login, door: harness.Door
+    server: PostgresServer, run: Run, arguments: Login
 ) -> None:
     run(BEFORE)
     before = sorted(run(PRIVILEGES))
@@ -109,13 +110,12 @@ def test_absent_takes_back_what_present_gives_and_nothing_else(
     # etl's global default counts as granted, and absent must not revoke it.
     assert not [text for text in made["statements"] if '"etl" IN SCHEMA' in text and "ON TABLES" in text]
     absent = {**arguments, "state": "absent"}
-    planned, gone, again = harness.modules(
+    planned, gone, again = modules(
         [
             ("omni_pg_grants", absent, CHECK),
             ("omni_pg_grants", absent, {"diff": True}),
             ("omni_pg_grants", absent),
         ],
-        door=door,
     )
     assert sorted(run(PRIVILEGES)) == before
     assert (planned["changed"], gone["changed"], again["changed"]) == (True, True, False)
@@ -144,7 +144,7 @@ def test_absent_finds_what_is_no_longer_an_owners(run: Run, arguments: Login) ->
         assert len(run("SELECT FROM pg_default_acl WHERE defaclrole = 'analyst_team'::regrole")) == left
 
 
-def test_exclusive(server: PostgresServer, run: Run, arguments: Login, door: harness.Door) -> None:
+def test_exclusive(server: PostgresServer, run: Run, arguments: Login) -> None:
     run(LEFT_ALONE)
     perform(DEFINITION, arguments)
     wanted = sorted(run(PRIVILEGES))
@@ -156,9 +156,7 @@ def test_exclusive(server: PostgresServer, run: Run, arguments: Login, door: har
     with unwritten(server, arguments["login_db"]):
         planned = perform(DEFINITION, exclusive, check=True)
     watch = Watch(server, arguments["login_db"])
-    done, again = harness.modules(
-        [("omni_pg_grants", exclusive, {"diff": True}), ("omni_pg_grants", exclusive)], door=door
-    )
+    done, again = modules([("omni_pg_grants", exclusive, {"diff": True}), ("omni_pg_grants", exclusive)])
     assert sorted(run(PRIVILEGES)) == wanted
     assert planned["statements"] == done["statements"] == watch.changes
     assert planned["diff"] == done["diff"]

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from tests.helpers import harness
+from tests.helpers.perform import modules
 from tests.sandbox import pgbouncer
 from tests.sandbox.pgbouncer import PgBouncer
 from tests.sandbox.postgres import PostgresServer
@@ -53,9 +53,7 @@ def ask(pooled: dict[str, Any], *statements: str) -> Any:
         return cursor.fetchall()[0][0]
 
 
-def test_all_modules_converge_and_leave_nothing_in_the_pool(
-    door: harness.Door, pooled: dict[str, Any], role_name: str
-) -> None:
+def test_all_modules_converge_and_leave_nothing_in_the_pool(pooled: dict[str, Any], role_name: str) -> None:
     backend = "SELECT pg_backend_pid()"
     names = ("lock_timeout", "statement_timeout", "jit", "search_path", "role", "transaction_read_only")
     state = (
@@ -77,10 +75,10 @@ def test_all_modules_converge_and_leave_nothing_in_the_pool(
         ("omni_upload_schema", {**pooled, "role": role_name, "name": UPLOADS}),
     ]
     report = ("omni_pg_access_info", {**pooled, "role": role_name, "password": "wanted", "schemas": ["*"]})
-    *first, found = harness.modules([*calls, report], door=door)
+    *first, found = modules([*calls, report])
     assert [result["changed"] for result in first] == [True] * 3, first
     assert (found["failed"], found["login"]["state"], found["problems"]) == (False, "succeeded", [])
-    again = harness.modules(calls, door=door)
+    again = modules(calls)
     assert [(result["failed"], result["changed"]) for result in again] == [(False, False)] * 3, again
     assert again[0]["password"] == {"state": "fits", "how": "by logging in"}
 
@@ -88,19 +86,16 @@ def test_all_modules_converge_and_leave_nothing_in_the_pool(
     assert ask(pooled, state) == fresh
 
 
-def test_a_wrong_password_is_told_from_a_right_one(
-    door: harness.Door, pooled: dict[str, Any], role_name: str
-) -> None:
+def test_a_wrong_password_is_told_from_a_right_one(pooled: dict[str, Any], role_name: str) -> None:
     wanted = {**pooled, "name": role_name, "password": "wanted"}
     other = {**wanted, "password": "other"}
-    dummy, differs, repaired, fits = harness.modules(
+    dummy, differs, repaired, fits = modules(
         [
             ("omni_pg_user", wanted),
             ("omni_pg_user", other),
             ("omni_pg_user", {**other, "update_password": "always"}),
             ("omni_pg_user", {**other, "update_password": "always"}),
         ],
-        door=door,
     )
     assert (differs["changed"], differs["password"]["state"]) == (False, "differs")
     assert (repaired["changed"], repaired["failed"]) == (True, False)

@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres import allowlist
 from tests.helpers import harness
+from tests.helpers.perform import modules
 from tests.helpers.postgres_modules import perform
 from tests.helpers.wire import Proxy
 from tests.sandbox.postgres import PostgresServer
@@ -56,11 +57,10 @@ def told(results: list[dict[str, Any]]) -> list[tuple[bool, list[str]]]:
 
 
 def test_check_mode_tells_the_same_as_on_the_primary(
-    door: harness.Door, login: dict[str, Any], on_standby: dict[str, Any], role_name: str
+    login: dict[str, Any], on_standby: dict[str, Any], role_name: str
 ) -> None:
-    results = harness.modules(
+    results = modules(
         [*calls(on_standby, role_name), *calls(login, role_name), report(on_standby, role_name)],
-        door=door,
         check=True,
     )
     there, here, found = told(results[:3]), told(results[3:6]), results[6]
@@ -70,13 +70,11 @@ def test_check_mode_tells_the_same_as_on_the_primary(
 
 
 def test_what_converged_on_the_primary_is_so_on_the_standby(
-    door: harness.Door, standby: Standby, login: dict[str, Any], on_standby: dict[str, Any], role_name: str
+    standby: Standby, login: dict[str, Any], on_standby: dict[str, Any], role_name: str
 ) -> None:
-    assert all(changed for changed, dummy in told(harness.modules(calls(login, role_name), door=door)))
+    assert all(changed for changed, dummy in told(modules(calls(login, role_name))))
     standby.catch_up()
-    *results, found = harness.modules(
-        [*calls(on_standby, role_name), report(on_standby, role_name)], door=door
-    )
+    *results, found = modules([*calls(on_standby, role_name), report(on_standby, role_name)])
     assert told(results) == [(False, [])] * 3
     assert (found["failed"], found["login"]["state"], found["problems"]) == (False, "succeeded", [])
 
@@ -92,14 +90,16 @@ def test_a_run_that_must_change_something_fails_or_is_skipped(
     server.execute("postgres", f'CREATE ROLE "{role_name}"')
     standby.catch_up()
     before = server.catalog_writes(database)
-    absent = calls(on_standby, f"{role_name}_absent")[0]
+    given = calls(on_standby, f"{role_name}_absent")[:1]
+    if door == "in_process":  # what a door makes of it is the same for each
+        given += calls(on_standby, role_name)
     tasks = [
         {f"omni_analytics.connect.{name}": {**arguments, "on_standby": choice}, "ignore_errors": True}
         for choice in ("fail", "skip")
-        for name, arguments in [absent, *calls(on_standby, role_name)]
+        for name, arguments in given
     ]
     results = harness.play(tasks, door=door).results
-    assert [result.status for result in results] == ["failed"] * 4 + ["skipped"] * 4
+    assert [result.status for result in results] == ["failed"] * len(given) + ["skipped"] * len(given)
     for result in results:
         text = result.result["msg" if result.status == "failed" else "skip_reason"]
         assert "it is a standby, which only reads" in text
@@ -133,7 +133,7 @@ def test_the_role_on_a_standby(
         return sorted((result.host, result.status) for result in run.results if "omni_" in result.action)
 
     assert apply(["omni_user"]) == [("default", "failed"), ("fail", "failed"), ("skip", "skipped")]
-    told(harness.modules(calls(login, role_name), door="in_process"))
+    told(modules(calls(login, role_name)))
     standby.catch_up()
     hosts = {
         name: {**variables, "omni_postgres_schemas": ["public", "sales_*"]}
@@ -145,12 +145,11 @@ def test_the_role_on_a_standby(
 def test_an_upload_that_is_tried_on_a_standby(
     standby: Standby, on_standby: dict[str, Any], login: dict[str, Any], role_name: str
 ) -> None:
-    told(harness.modules(calls(login, role_name), door="in_process"))
+    told(modules(calls(login, role_name)))
     standby.catch_up()
     name, arguments = report(on_standby, role_name)
-    results = harness.modules(
-        [(name, {**arguments, "try_upload": True, "on_standby": choice}) for choice in ("fail", "skip")],
-        door="in_process",
+    results = modules(
+        [(name, {**arguments, "try_upload": True, "on_standby": choice}) for choice in ("fail", "skip")]
     )
     how = "it is a standby, which only reads"
     assert [result["upload_tried"] for result in results] == [
@@ -160,7 +159,7 @@ def test_an_upload_that_is_tried_on_a_standby(
 
 
 def test_several_hosts_lead_to_the_primary(
-    door: harness.Door, server: PostgresServer, on_standby: dict[str, Any], role_name: str
+    server: PostgresServer, on_standby: dict[str, Any], role_name: str
 ) -> None:
     port = on_standby["login_port"]
     hosts = {
@@ -169,7 +168,7 @@ def test_several_hosts_lead_to_the_primary(
         "connect_params": {"target_session_attrs": "read-write"},
     }
     with Proxy(server.port, address="127.0.0.9", at=port):
-        results = harness.modules([*calls(hosts, role_name), *calls(hosts, role_name)], door=door)
+        results = modules([*calls(hosts, role_name), *calls(hosts, role_name)])
     assert [changed for changed, dummy in told(results)] == [True] * 3 + [False] * 3
 
 

@@ -14,6 +14,7 @@ from psycopg2.sql import SQL, Identifier
 from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres import statement, user
 from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.upload_schema import DEFINITION
 from tests.helpers import harness
+from tests.helpers.perform import modules
 from tests.helpers.postgres_modules import Watch, logged_in, perform, unwritten
 from tests.sandbox.postgres import PostgresServer
 
@@ -69,15 +70,15 @@ def test_check_mode_knows_what_a_reader_yet_to_be_made_will_read(
         server.execute(database, f"DROP OWNED BY {reader}; DROP ROLE {reader}")
 
 
-def test_readers(server: PostgresServer, arguments: Login, role: str, door: harness.Door) -> None:
+def test_readers(server: PostgresServer, arguments: Login, role: str) -> None:
     database = arguments["login_db"]
     server.execute(database, "CREATE TABLE uploads.of_somebody_else AS SELECT 1 AS one")
     given = {**arguments, "readers": ["etl", "analyst_team"]}
     call = ("omni_upload_schema", given)
     with unwritten(server, database):
-        planned = harness.module(*call, door=door, check=True, diff=True)
+        (planned,) = modules([call], check=True)
     watch = Watch(server, database)
-    made, again = harness.modules([call, call], door=door, diff=True)
+    made, again = modules([call, call])
     assert made["statements"] == planned["statements"] == watch.changes
     assert made["diff"] == planned["diff"]
     # The tables come last, in transactions of their own.
@@ -194,7 +195,7 @@ def test_refused(
     assert said in result["msg"]
 
 
-def test_absent(server: PostgresServer, arguments: Login, role: str, door: harness.Door) -> None:
+def test_absent(server: PostgresServer, arguments: Login, role: str) -> None:
     database = arguments["login_db"]
     server.execute(
         database,
@@ -224,18 +225,15 @@ def test_absent(server: PostgresServer, arguments: Login, role: str, door: harne
     given = {**arguments, "state": "absent"}
     whole = {**given, "cascade": True}
     with unwritten(server, database):
-        refused, checked = harness.modules(
+        refused, checked = modules(
             [
                 ("omni_upload_schema", given),
                 ("omni_upload_schema", whole, {"check_mode": True, "diff": True}),
             ],
-            door=door,
         )
     assert refused["error"] == {"kind": "conflict", "objects": gone}
     assert f"11 objects would go with it: {', '.join(gone[:5])}, …. Set cascade: true" in refused["msg"]
-    dropped, again = harness.modules(
-        [("omni_upload_schema", whole), ("omni_upload_schema", whole)], door=door, diff=True
-    )
+    dropped, again = modules([("omni_upload_schema", whole), ("omni_upload_schema", whole)])
     assert dropped["statements"] == checked["statements"] == ['DROP SCHEMA "uploads" CASCADE']
     assert dropped["diff"] == checked["diff"]
     assert dropped["dropped"] == {"count": 12, "list": ["schema uploads", *gone], "truncated": False}

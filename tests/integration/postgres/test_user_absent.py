@@ -19,6 +19,7 @@ from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.u
 )
 from tests.helpers import harness
 from tests.helpers.admins import AsAdmin
+from tests.helpers.perform import modules
 from tests.helpers.postgres_modules import Watch, perform, unwritten
 from tests.integration.conftest import TEMPLATE
 from tests.sandbox.postgres import PostgresServer
@@ -77,16 +78,14 @@ def owner(server: PostgresServer, database: str) -> list[tuple[Any, ...]]:
     return server.execute(database, query)
 
 
-def test_one_database(server: PostgresServer, gone: Login, role_name: str, door: harness.Door) -> None:
+def test_one_database(server: PostgresServer, gone: Login, role_name: str) -> None:
     database = gone["login_db"]
     sql(server, database, "CREATE ROLE {role} LOGIN", role_name)
     reader(server, database, role_name)
     with unwritten(server, database):
-        (planned,) = harness.modules([("omni_pg_user", gone, {"check_mode": True, "diff": True})], door=door)
+        (planned,) = modules([("omni_pg_user", gone, {"check_mode": True, "diff": True})])
     watch = Watch(server, database)
-    dropped, again = harness.modules(
-        [("omni_pg_user", gone, {"diff": True}), ("omni_pg_user", gone)], door=door
-    )
+    dropped, again = modules([("omni_pg_user", gone, {"diff": True}), ("omni_pg_user", gone)])
     statements = [f'DROP OWNED BY "{role_name}"', f'DROP ROLE "{role_name}"']
     assert (
         planned["statements"]
@@ -139,9 +138,7 @@ def test_other_databases_stop_it(
     assert not exists(server, role_name)
 
 
-def test_what_it_owns_stops_it(
-    server: PostgresServer, gone: Login, role_name: str, other: str, door: harness.Door
-) -> None:
+def test_what_it_owns_stops_it(server: PostgresServer, gone: Login, role_name: str, other: str) -> None:
     here = gone["login_db"]
     sql(server, here, "CREATE ROLE {role} LOGIN", role_name)
     for database in (here, other):
@@ -152,14 +149,13 @@ def test_what_it_owns_stops_it(
         f"table uploads.{name} in {database}" for database in (other, here) for name in ('"Plan.b"', "budget")
     ]
     check = {"check_mode": True, "diff": True}
-    stopped, cut, unknown, planned = harness.modules(
+    stopped, cut, unknown, planned = modules(
         [
             ("omni_pg_user", everywhere),
             ("omni_pg_user", {**everywhere, "max_listed": 1}, {"check_mode": True}),
             ("omni_pg_user", {**everywhere, "reassign_to": "no such"}),
             ("omni_pg_user", heir, check),
         ],
-        door=door,
     )
     assert stopped["error"] == {
         "kind": "conflict",

@@ -18,7 +18,7 @@ from psycopg2.extensions import encrypt_password
 from psycopg2.sql import SQL, Identifier, Literal
 
 from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres.user import DEFINITION
-from tests.helpers import harness
+from tests.helpers.perform import modules
 from tests.helpers.postgres_modules import logged_in, perform, refused
 from tests.sandbox.postgres import PostgresServer
 
@@ -93,19 +93,17 @@ def no_verifiers(server: PostgresServer, request: pytest.FixtureRequest) -> Iter
 
 
 def test_a_server_that_takes_no_verifiers(
-    server: PostgresServer, arguments: Login, role_name: str, no_verifiers: int, door: harness.Door
+    server: PostgresServer, arguments: Login, role_name: str, no_verifiers: int
 ) -> None:
     given = {**arguments, "login_port": no_verifiers}
     plain = {**given, "password_encryption": "plaintext"}
-    refusal, made, again, changed = harness.modules(
+    refusal, made, again, changed = modules(
         [
             ("omni_pg_user", given),
             ("omni_pg_user", plain),
             ("omni_pg_user", plain),
             ("omni_pg_user", {**plain, "password": OTHER, "update_password": "always"}),
-        ],
-        door=door,
-        diff=True,
+        ]
     )
     assert refusal["error"] == {"kind": "refused", "sqlstate": "XX000"}
     assert (

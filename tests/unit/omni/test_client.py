@@ -491,9 +491,10 @@ def test_a_secret_is_masked_before_its_text_is_cut_and_however_it_is_escaped(omn
     ids=["body", "header", "chunks"],
 )
 def test_an_answer_that_drips_ends_with_the_requests_time(omni, tmp_path, answer):
-    slow = SlowServer(tmp_path, answer)
-    slow.start()
-    with Client(params(omni, api_url=slow.url, ca_path=slow.ca_file)) as client:
+    with (
+        SlowServer(tmp_path, answer) as slow,
+        Client(params(omni, api_url=slow.url, ca_path=slow.ca_file)) as client,
+    ):
         client.budget.request = 0.3
         with pytest.raises(Moved, match=r"no answer within 0\.3 s"):
             client.write(CREATE)
@@ -517,9 +518,8 @@ def test_an_answer_that_grows_too_large_is_not_read_to_its_end(omni, tmp_path):
         zipped = gzip.compress(b" " * 33 * 2**20)
         yield head("Content-Encoding: gzip", f"Content-Length: {len(zipped)}") + zipped
 
-    slow = SlowServer(tmp_path, bomb)
-    slow.start()
-    error = error_of(omni, api_url=slow.url, ca_path=slow.ca_file)
+    with SlowServer(tmp_path, bomb) as slow:
+        error = error_of(omni, api_url=slow.url, ca_path=slow.ca_file)
     assert isinstance(error, Unreachable)
     assert "its answer has more than 32 MiB" in str(error)
 
@@ -583,25 +583,24 @@ def test_nobody_waits_for_a_neighbours_request_longer_than_for_his_own(omni, tmp
             if end.is_set():
                 return
 
-    slow = SlowServer(tmp_path, answer)
-    slow.start()
+    with SlowServer(tmp_path, answer) as slow:
 
-    def find(patience: float) -> list[Any]:
-        with Client(params(omni, api_url=slow.url, ca_path=slow.ca_file)) as client:
-            client.join_run(str(run))
-            client.budget.request = patience
-            return find_all(client, "name", "sales")
+        def find(patience: float) -> list[Any]:
+            with Client(params(omni, api_url=slow.url, ca_path=slow.ca_file)) as client:
+                client.join_run(str(run))
+                client.budget.request = patience
+                return find_all(client, "name", "sales")
 
-    patient = threading.Thread(target=find, args=(30,), daemon=True)
-    patient.start()
-    dripping.wait(10)
-    assert [find(0.3), find(0.3)] == [[], []]
-    assert patient.is_alive()
-    end.set()
-    patient.join(20)
-    assert not patient.is_alive()
-    assert find(0.3) == []
-    assert next(asked) == 4  # once each, and once more by the patient one
+        patient = threading.Thread(target=find, args=(30,), daemon=True)
+        patient.start()
+        dripping.wait(10)
+        assert [find(0.3), find(0.3)] == [[], []]
+        assert patient.is_alive()
+        end.set()
+        patient.join(20)
+        assert not patient.is_alive()
+        assert find(0.3) == []
+        assert next(asked) == 4  # once each, and once more by the patient one
 
 
 def test_a_connection_that_is_listed_twice_is_one_and_one_without_a_name_is_none(omni):
