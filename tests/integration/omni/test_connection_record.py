@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tests.helpers import harness
-from tests.integration.role.test_role import apply_role, steps
+from tests.integration.role.test_role import ROLE, apply_role, steps
 from tests.sandbox.fake_omni import FakeOmni
 from tests.sandbox.postgres import PostgresServer
 
@@ -97,36 +97,39 @@ def logs_in(server: PostgresServer, role_vars: dict[str, Any], password: str) ->
     return True
 
 
-@pytest.mark.parametrize(
-    ("given", "words"),
-    [
-        ({"omni_postgres_api_token": "omni_osk_wrong"}, "Check omni_postgres_api_token"),
-        ({"omni_postgres_host": "other.example.com"}, "Omni's API cannot change that"),
-    ],
-)
 def test_omni_is_looked_at_before_a_password_changes(
-    omni: FakeOmni, server: PostgresServer, rotating: dict[str, Any], given: dict[str, str], words: str
+    omni: FakeOmni, server: PostgresServer, rotating: dict[str, Any]
 ) -> None:
-    run = apply_role({**rotating, **given})
-    assert run.results[-1].task.endswith("Check the variables and look at Omni before anything changes")
-    assert words in run.results[-1].result["msg"]
+    hosts = {
+        "token": {"omni_postgres_api_token": "omni_osk_wrong"},
+        "host": {"omni_postgres_host": "other.example.com"},
+    }
+    run = harness.play([], door="in_process", hosts=hosts, vars=rotating, play_keywords={"roles": [ROLE]})
+    for host, words in (
+        ("token", "Check omni_postgres_api_token"),
+        ("host", "Omni's API cannot change that"),
+    ):
+        *_before, last = [result for result in run.results if result.host == host]
+        assert last.task.endswith("Check the variables and look at Omni before anything changes")
+        assert words in last.result["msg"]
     assert not logs_in(server, rotating, NEW)
     assert [one["method"] for one in omni.writes()] == ["POST"]
 
 
-@pytest.mark.parametrize("kind", ["drop_before", "drop_after"])
 def test_a_rotation_that_was_cut_off_is_finished_by_the_next_run(
-    omni: FakeOmni, server: PostgresServer, rotating: dict[str, Any], kind: str
+    omni: FakeOmni, server: PostgresServer, rotating: dict[str, Any]
 ) -> None:
     (connection,) = omni.connections
-    omni.fault("PATCH", "*", times=99, kind=kind)
-    run = apply_role(rotating)
-    assert steps(run)["omni_connection"] == "failed", run.text
-    assert logs_in(server, rotating, NEW)
-    omni.clear_faults()
-    run = apply_role(rotating)
-    assert (steps(run)["omni_user"], steps(run)["omni_connection"]) == ("ok", "changed"), run.text
-    assert logs_in(server, rotating, NEW)
-    assert omni.password_of(connection["id"]) == NEW
+    for kind, new in (("drop_before", NEW), ("drop_after", f"{NEW}er")):
+        rotating["omni_postgres_password"] = new
+        omni.fault("PATCH", "*", times=99, kind=kind)
+        run = apply_role(rotating)
+        assert steps(run)["omni_connection"] == "failed", run.text
+        assert logs_in(server, rotating, new)
+        omni.clear_faults()
+        run = apply_role(rotating)
+        assert (steps(run)["omni_user"], steps(run)["omni_connection"]) == ("ok", "changed"), run.text
+        assert logs_in(server, rotating, new)
+        assert omni.password_of(connection["id"]) == new
     run = apply_role(rotating)
     assert run.recap["one"]["changed"] == 0, run.text

@@ -135,7 +135,8 @@ def test_no_secret_is_shown(
     with_key = {**options, "extra_args": ["--extra-vars", f"@{tmp_path / 'vars.yml'}", *key]}
 
     begin = server.log.stat().st_size
-    for check in (True, False):
+    # That a shipped module shows none in check mode either is what the tests of the modules prove.
+    for check in (True, False) if door == "in_process" else (False,):
         run = harness.playbook(CONNECT, hosts={"good": {}, **hosts}, check=check, **with_key)
         # An error of one host is that host's alone.
         failed = {host: recap["failed"] for host, recap in run.recap.items()}
@@ -188,15 +189,16 @@ def test_no_inline_vaulted_option_is_shown(
 
 
 def test_databases_of_one_server_share_the_role(
-    server: PostgresServer, omni: FakeOmni, role_vars: dict[str, Any], database: str, door: harness.Door
+    server: PostgresServer, omni: FakeOmni, role_vars: dict[str, Any], database: str
 ) -> None:
+    """The workers are processes, so that the other door would make no difference."""
     del role_vars["omni_postgres_database"]
-    count = 10 if door == "in_process" else 2  # processes are slow
+    count = 10
     names = [database, *(f"{database}_{number}" for number in range(1, count))]
     for name in names[1:]:
         server.create_database(name, template=database)
     options: dict[str, Any] = {
-        "door": door,
+        "door": "in_process",
         "hosts": {name: {"omni_postgres_database": name} for name in names},
         "extra_args": ["--forks", "20"],
     }
