@@ -24,7 +24,7 @@ test: setup
 	$(python) -m tests.runners.gates
 
 unit integration: setup
-	$(python) -m pytest -n auto tests/$@
+	$(python) -m pytest -n auto --dist worksteal tests/$@
 
 lint: setup
 	$(python) -m tests.runners.gates --without tests

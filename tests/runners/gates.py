@@ -135,7 +135,7 @@ def copy_tree() -> None:
 
 def tests() -> None:
     # The matrix has the clusters, whose programs few machines have.
-    run("python", "-m", "pytest", "-n", "auto", "--ignore=tests/integration/clusters")
+    run("python", "-m", "pytest", "-n", "auto", "--dist", "worksteal", "--ignore=tests/integration/clusters")
 
 
 def sanity() -> str:

@@ -272,10 +272,12 @@ class PostgresServer:
 
     def create_database(self, name: str, template: str = "template1") -> None:
         """Makes a database owned by the dba, as a copy of another one that nobody is connected to."""
+        # Half the work of the usual way from 15 on, which writes each block to the log; before, it was the only one.
+        strategy = SQL("STRATEGY file_copy" if self.version >= 15 else "")
         self.execute(
             "postgres",
-            SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}").format(
-                Identifier(name), Identifier(template), Identifier(self.dba_user)
+            SQL("CREATE DATABASE {} TEMPLATE {} OWNER {} {}").format(
+                Identifier(name), Identifier(template), Identifier(self.dba_user), strategy
             ),
         )
 
@@ -288,9 +290,16 @@ class PostgresServer:
 
     def drop_role(self, name: str) -> None:
         """Drops a role, if it is there, with all that it owns and was granted in any database."""
-        if not self.execute("postgres", "SELECT FROM pg_roles WHERE rolname = %s", (name,)):
+        found = self.execute("postgres", "SELECT oid FROM pg_roles WHERE rolname = %s", (name,))
+        if not found:
             return
-        for (db,) in self.execute("postgres", "SELECT datname FROM pg_database WHERE datallowconn"):
+        # From any database, what is shared goes too.
+        traces = (
+            "SELECT datname FROM pg_database AS d WHERE datallowconn AND EXISTS (SELECT FROM pg_shdepend"
+            " WHERE refclassid = 'pg_authid'::regclass AND refobjid = %s"
+            " AND dbid IN (d.oid, CASE datname WHEN 'postgres' THEN 0 END))"
+        )
+        for (db,) in self.execute("postgres", traces, found[0]):
             self.execute(db, SQL("DROP OWNED BY {} CASCADE").format(Identifier(name)))
         self.execute("postgres", SQL("DROP ROLE {}").format(Identifier(name)))
 

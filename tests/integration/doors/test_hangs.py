@@ -152,7 +152,8 @@ def test_a_hang_ends_and_leaves_nothing_behind(
     }
     if end == "timeout":
         task["timeout"] = 5
-    with harness.started(harness.plays([task]), door=door, hosts=hosts) as playing:
+    env = {"ANSIBLE_PIPELINING": "false"}  # as people have it
+    with harness.started(harness.plays([task]), door=door, hosts=hosts, env=env) as playing:
         assert comes_true(all_hang), playing.output()
         begin = time.monotonic()
         if end == "interrupt":
@@ -180,7 +181,7 @@ def test_an_orphan_writes_nothing_more(omni: FakeOmni, door: harness.Door) -> No
         "requests_per_minute": 1,
     }
     tasks = [{"omni_analytics.connect.omni_connection": connection}]
-    patches = {"ANSIBLE_CALLBACKS_ENABLED": "json_lines,patches"}
+    patches = {"ANSIBLE_CALLBACKS_ENABLED": "json_lines,patches", "ANSIBLE_PIPELINING": "false"}
     patches["HARNESS_PATCHES"] = "_omni.rate_limiter:MINUTE=4.0"
     with harness.started(harness.plays(tasks), door=door, env=patches) as playing:
         assert comes_true(lambda: len(omni.requests) > 0), playing.output()

@@ -104,7 +104,8 @@ def test_omni_is_looked_at_before_a_password_changes(
         "token": {"omni_postgres_api_token": "omni_osk_wrong"},
         "host": {"omni_postgres_host": "other.example.com"},
     }
-    run = harness.play([], door="in_process", hosts=hosts, vars=rotating, play_keywords={"roles": [ROLE]})
+    same = {**rotating, "omni_postgres_connection_name": omni.connections[0]["name"]}
+    run = harness.play([], door="in_process", hosts=hosts, vars=same, play_keywords={"roles": [ROLE]})
     for host, words in (
         ("token", "Check omni_postgres_api_token"),
         ("host", "Omni's API cannot change that"),
