@@ -19,7 +19,7 @@ from .._errors import InvalidInput, Prerequisite, Refused
 from . import default_privileges, grants_apply
 from .driver import LIBRARY
 from .grants_plan import Planner, RightsChange
-from .grants_sql import PLACES, RELATIONS
+from .grants_sql import places_query, relations_query
 from .grants_state import (
     State,
     lacking_in_place,
@@ -71,8 +71,9 @@ class Grants(PostgresResource):
             "set": "SET" if new else "MEMBER",
             "alter": "USAGE" if new else "MEMBER",
         }
+        revoking = self.absent or self.exclusive
         with self.session.transaction():
-            places = self.session.rows(PLACES, values)
+            places = self.session.rows(places_query(revoking), values)
             spaces = [place["name"] for place in places if place["kind"] == "SCHEMA"]
             chosen = _schemas.choose(spaces, self.schemas, self.excluded)
             meant = set(chosen.names)
@@ -80,7 +81,7 @@ class Grants(PostgresResource):
             others = [name for name in spaces if name not in meant and name not in self.excluded]
             values["schemas"] = list(chosen.names)
             values["others"] = others if self.exclusive else []
-            (row,) = self.session.rows(RELATIONS, values)
+            (row,) = self.session.rows(relations_query(revoking), values)
         wanted = [place for place in places if place["kind"] == "DATABASE" or place["name"] in meant]
         rest = set(values["others"])
         return State(

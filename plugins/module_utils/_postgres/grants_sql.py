@@ -8,7 +8,8 @@ made will hold what PUBLIC does."""
 from __future__ import annotations
 
 from .catalog_sql import CREATORS, OF_USERS
-from .grantor_sql import grantor, left_to, passed_on, revoked_as
+from .grantor_sql import grantor
+from .grants_excess_sql import EXCESS, EXCESS_COLUMNS, GRANTED
 
 #: The login, and the role that the task is about.
 _WHO = """
@@ -16,22 +17,12 @@ role AS (SELECT (SELECT oid FROM pg_roles WHERE rolname = %(role)s) AS oid),
 me AS (SELECT oid, rolsuper FROM pg_roles WHERE rolname = current_user)"""
 
 
-#: Whether who granted an entry of a place's ACL could still do so: the owner can, always.
-_PLACE_ABLE = """grantor = owner OR EXISTS (
-    SELECT FROM aclexplode(acl) AS e
-    WHERE e.is_grantable AND e.grantee = entry.grantor AND e.privilege_type = entry.privilege_type)"""
+def places_query(revoking: bool) -> str:
+    """The database and each schema of the users': what the role holds there, and what the login can give.
 
-#: The same of a relation: who can grant on the table, can on its columns; else it takes each of the columns.
-_RELATION_ABLE = """grantor = relowner OR (held.oid, grantor, held.privilege_type) IN (
-        SELECT oid, grantee, privilege_type FROM entry WHERE is_grantable AND attname IS NULL)
-    OR NOT CASE WHEN given AND NOT %(absent)s THEN grantable ELSE whole END AND NOT EXISTS (
-        SELECT FROM unnest(CASE WHEN given AND NOT %(absent)s THEN grantable_columns ELSE columns END) AS name
-        WHERE (held.oid, grantor, held.privilege_type, name) NOT IN (
-            SELECT oid, grantee, privilege_type, attname::text FROM entry
-            WHERE is_grantable AND attname IS NOT NULL))"""
-
-#: The database and each schema of the users': what the role holds there, and what the login can give.
-PLACES = f"""
+    :param revoking: whether to look for what is too much; else ``grants`` is empty.
+    """
+    return f"""
 WITH {_WHO},
 place AS (
     SELECT 'DATABASE' AS kind, d.oid, datname AS name, datdba AS owner,
@@ -44,38 +35,7 @@ place AS (
     SELECT 'SCHEMA', n.oid, nspname, nspowner, coalesce(nspacl, acldefault('n', nspowner)), 'USAGE',
            coalesce(has_schema_privilege(role.oid, n.oid, 'USAGE'), has_schema_privilege('public', n.oid, 'USAGE')),
            has_schema_privilege(n.oid, 'USAGE WITH GRANT OPTION')
-    FROM pg_namespace AS n, role WHERE {OF_USERS}),
-granted AS (
-    SELECT kind, place.oid, owner, privilege_type, is_grantable, grantor, {
-    revoked_as(
-        "grantor",
-        "owner",
-        _PLACE_ABLE,
-        '''NOT EXISTS (SELECT FROM aclexplode(acl) AS e
-                         WHERE e.is_grantable AND e.privilege_type = entry.privilege_type
-                           AND e.grantee <> entry.grantor AND pg_has_role(e.grantee, 'USAGE'))
-              AND (owner = grantor OR NOT pg_has_role(owner, 'USAGE'))''',
-    )
-} AS revoked_as,
-           {
-    left_to(
-        "entry.grantor", "(SELECT NULL AS attname) AS whole", "owner", "entry.privilege_type", _PLACE_ABLE
-    )
-} AS left_to,
-           ({grantor("acl", "owner", "entry.privilege_type")})[1] AS ours,
-           CASE WHEN is_grantable THEN {
-    passed_on("aclexplode(acl) AS e WHERE e.privilege_type = entry.privilege_type", "owner")
-} END AS passed_on
-    FROM place, role, me, aclexplode(acl) AS entry
-    WHERE (%(absent)s OR %(exclusive)s) AND grantee = role.oid AND owner <> role.oid),
-listed AS (
-    SELECT kind, oid, json_agg(json_build_array(
-        privilege_type, is_grantable, pg_get_userbyid(grantor),
-        CASE WHEN revoked_as IS NULL OR %(absent)s AND ours <> grantor THEN 'grantor' ELSE '' END,
-        CASE WHEN revoked_as <> 0 THEN pg_get_userbyid(revoked_as) END, passed_on, grantor = owner,
-        left_to
-    ) ORDER BY privilege_type, grantor) AS grants
-    FROM granted GROUP BY kind, oid)
+    FROM pg_namespace AS n, role WHERE {OF_USERS}){GRANTED if revoking else ""}
 SELECT kind, place.oid::bigint, name, privilege, role.oid IS NOT NULL AS role_exists,
        pg_get_userbyid(owner) AS owner, able, held,
        coalesce(owner = role.oid, false)
@@ -84,16 +44,21 @@ SELECT kind, place.oid::bigint, name, privilege, role.oid IS NOT NULL AS role_ex
        CASE WHEN able THEN (SELECT rolname FROM pg_roles
                             WHERE oid = ({grantor("acl", "owner", "privilege")})[2]) END AS as_role,
        ARRAY(SELECT privilege_type FROM aclexplode(acl) WHERE grantee = 0 ORDER BY 1) AS of_public,
-       coalesce(grants, '[]') AS grants
-FROM place LEFT JOIN listed USING (kind, oid), role, me
+       {"coalesce(grants, '[]')" if revoking else "'[]'::json"} AS grants
+FROM place {"LEFT JOIN listed USING (kind, oid)" if revoking else ""}, role, me
 ORDER BY kind, name COLLATE "C"
 """
 
-#: One row. What lacks is in missing and missing_later; where something is to be revoked, what is too
-#: much is in excess and excess_later. The prefilter on relacl finds a grant by the owner without
-#: unpacking a list; of the others, each different list is unpacked once (giving). A relation that vanished
-#: meanwhile has NULL privileges, and lacks nothing.
-RELATIONS = f"""
+
+def relations_query(revoking: bool) -> str:
+    """One row. What lacks is in missing and missing_later, what is too much in excess and excess_later.
+
+    The prefilter on relacl finds a grant by the owner without unpacking a list; of the others, each different list
+    is unpacked once (giving). A relation that vanished meanwhile has NULL privileges, and lacks nothing.
+
+    :param revoking: whether to look for what is too much; else ``excess`` and ``excess_later`` are empty.
+    """
+    return f"""
 WITH {_WHO},
 space AS MATERIALIZED (
     SELECT n.oid, nspname, nspowner, modelled, has_schema_privilege(n.oid, 'USAGE') AS usable
@@ -156,104 +121,19 @@ later AS (
                             AND (grantee = 0 OR grantee <> role.oid
                                  AND pg_has_role(role.oid, grantee, 'USAGE'))) AS held
     FROM creator JOIN maker USING (oid), role, unnest(%(later)s::text[]) AS kind
-    WHERE NOT %(absent)s),
--- The ACL of each relation (attname is NULL) and of its columns, where something is to be revoked.
-list AS MATERIALIZED (
-    SELECT oid, relacl AS acl, NULL::name AS attname FROM relation WHERE %(absent)s OR %(exclusive)s
-    UNION ALL
-    SELECT attrelid, attacl, attname FROM pg_attribute JOIN relation ON relation.oid = attrelid
-    WHERE attacl IS NOT NULL AND NOT attisdropped AND (%(absent)s OR %(exclusive)s)),
--- Thousands of relations share a few ACLs, each of which is unpacked once.
-unpacked AS MATERIALIZED (
-    SELECT acl, e.* FROM (SELECT DISTINCT acl FROM list) AS acls, role, aclexplode(acl) AS e
-    WHERE grantee = role.oid),
--- What the role holds, but for what it is to hold.
-held AS MATERIALIZED (
-    SELECT relation.oid, grantor, privilege_type, modelled AND privilege_type = 'SELECT' AS given,
-           bool_or(attname IS NULL) AS whole,
-           bool_or(is_grantable AND attname IS NULL) AS grantable,
-           array_remove(array_agg(attname::text ORDER BY attname), NULL) AS columns,
-           coalesce(array_agg(attname::text ORDER BY attname) FILTER (WHERE is_grantable AND attname IS NOT NULL),
-                    '{{}}') AS grantable_columns
-    FROM unpacked JOIN list USING (acl) JOIN relation USING (oid)
-    WHERE relowner <> grantee AND (%(absent)s OR is_grantable OR attname IS NOT NULL
-          OR NOT (modelled AND privilege_type = 'SELECT'))
-    GROUP BY 1, 2, 3, 4),
-entry AS MATERIALIZED (
-    SELECT oid, attname, grantor, grantee, privilege_type, is_grantable FROM list, aclexplode(acl)
-    WHERE oid IN (SELECT held.oid FROM held)),
-excess AS (
-    SELECT held.*, kind, nspname, relname, usable, grantor = relowner AS of_owner,
-           has_schema_privilege(grantor, relnamespace, 'USAGE') AS grantor_usable, {
-    revoked_as(
-        "grantor",
-        "relowner",
-        _RELATION_ABLE,
-        '''NOT EXISTS (SELECT FROM entry AS e
-                         WHERE e.oid = relation.oid AND e.is_grantable AND e.privilege_type = held.privilege_type
-                           AND e.grantee <> held.grantor AND pg_has_role(e.grantee, 'USAGE'))
-              AND (relowner = grantor OR NOT pg_has_role(relowner, 'USAGE'))''',
-        "relnamespace",
-    )
-} AS revoked_as,
-           {
-    left_to(
-        "held.grantor",
-        '''(SELECT NULL::name AS attname, relacl AS acl UNION ALL
-              SELECT attname, attacl FROM pg_attribute
-              WHERE attrelid = relation.oid AND attacl IS NOT NULL AND NOT attisdropped) AS lists''',
-        "relowner",
-        "held.privilege_type",
-        _RELATION_ABLE,
-    )
-} AS left_to,
-           CASE WHEN %(absent)s
-                THEN ({grantor("relacl", "relowner", "'SELECT'", "relnamespace")})[1] END AS ours,
-           CASE WHEN grantable OR grantable_columns <> '{{}}' THEN {
-    passed_on(
-        "entry AS e WHERE e.oid = relation.oid AND e.privilege_type = held.privilege_type",
-        "relowner",
-        "e.attname",
-        "has_schema_privilege(e.grantor, relnamespace, 'USAGE')",
-    )
-} END AS passed_on
-    FROM held JOIN relation USING (oid), role, me
-    WHERE CASE WHEN %(absent)s THEN given AND whole
-               ELSE NOT given OR grantable OR grantable_columns <> '{{}}' END),
-held_later AS (
-    SELECT defaclobjtype, defaclnamespace, nspname, rolname, able, privilege_type, is_grantable,
-           coalesce(modelled AND defaclobjtype = ANY (%(later)s::text[]) AND privilege_type = 'SELECT'
-                    AND (%(creators)s::text[] IS NULL OR rolname = ANY (%(creators)s::text[])), false) AS given
-    FROM pg_default_acl JOIN maker ON maker.oid = defaclrole
-    LEFT JOIN space ON space.oid = defaclnamespace, role, aclexplode(defaclacl)
-    WHERE (%(absent)s OR %(exclusive)s) AND grantee = role.oid AND defaclrole <> role.oid
-      AND defaclobjtype IN ('r', 'S', 'n') AND (defaclnamespace = 0 OR space.oid IS NOT NULL))
+    WHERE NOT %(absent)s){EXCESS if revoking else ""}
 SELECT (SELECT count(*) FROM relation WHERE modelled) AS relations,
        (SELECT count(*) FROM later) AS later,
        lacking.*,
        (SELECT coalesce(json_agg(json_build_array(kind, schema::bigint, nspname, 'SELECT', rolname, able, false)
             ORDER BY rolname COLLATE "C", nspname COLLATE "C", kind DESC), '[]')
         FROM later WHERE NOT granted AND (NOT held OR able AND NOT %(effective)s)) AS missing_later,
-       (SELECT coalesce(json_agg(json_build_array(
-            kind, oid::bigint, nspname, relname, privilege_type, pg_get_userbyid(grantor),
-            CASE WHEN NOT usable THEN 'schema'
-                 WHEN revoked_as IS NULL OR %(absent)s AND ours <> grantor THEN 'grantor' ELSE '' END,
-            CASE WHEN revoked_as <> 0 THEN pg_get_userbyid(revoked_as) END,
-            given AND NOT %(absent)s, whole, grantable, columns, grantable_columns, passed_on,
-            of_owner, grantor_usable, left_to
-        ) ORDER BY kind COLLATE "C" DESC, privilege_type COLLATE "C", nspname COLLATE "C",
-            relname COLLATE "C", grantor), '[]')
-        FROM excess) AS excess,
-       (SELECT coalesce(json_agg(json_build_array(
-            defaclobjtype, defaclnamespace::bigint, nspname, privilege_type, rolname, able,
-            given AND NOT %(absent)s
-        ) ORDER BY rolname COLLATE "C", nspname COLLATE "C", defaclobjtype DESC, privilege_type), '[]')
-        FROM held_later
-        WHERE CASE WHEN %(absent)s THEN given ELSE NOT given OR is_grantable END) AS excess_later,
+       {EXCESS_COLUMNS if revoking else "'[]'::json AS excess, '[]'::json AS excess_later"},
        (SELECT coalesce(array_agg(name), '{{}}') FROM unnest(%(creators)s::text[]) AS name
         WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name)) AS unknown
 FROM lacking
 """
+
 
 #: The relations of this database on which somebody holds, or waits for, the lock that keeps all others out, and
 #: whose process that is. Everybody may read it.

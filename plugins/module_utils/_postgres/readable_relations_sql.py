@@ -36,23 +36,22 @@ view AS MATERIALIZED (
         WHERE option_name = 'security_invoker' AND option_value::boolean) THEN role.oid ELSE relowner END AS reader
     FROM role, opened JOIN pg_class AS c ON c.oid = view
     JOIN pg_rewrite AS rule ON ev_class = c.oid AND ev_type = '1'),
--- Postgres' own catalogs and functions that are closed to most. Nothing is noted in pg_depend of them.
-closed AS (
-    SELECT (SELECT string_agg(c.oid::text, '|') FROM pg_class AS c
-            WHERE c.oid < 16384 AND relkind IN ('r', 'v') AND NOT has_table_privilege('public', c.oid, 'SELECT')
-           ) AS relations,
-           (SELECT string_agg(p.oid::text, '|') FROM pg_proc AS p, role
-            WHERE p.oid < 16384 AND proacl IS NOT NULL AND NOT has_function_privilege(role.oid, p.oid, 'EXECUTE')
-           ) AS functions),
+-- Postgres' own catalogs and functions that are closed to most, as the pattern that finds them in a view's query:
+-- nothing is noted in pg_depend of them.
+closed (pattern) AS (
+    SELECT format(':relid (?:%%s) |:funcid (?:%%s) ', coalesce((
+        SELECT string_agg(c.oid::text, '|') FROM pg_class AS c
+        WHERE c.oid < 16384 AND relkind IN ('r', 'v') AND NOT has_table_privilege('public', c.oid, 'SELECT')), '0'),
+        coalesce((
+        SELECT string_agg(p.oid::text, '|') FROM pg_proc AS p, role
+        WHERE p.oid < 16384 AND proacl IS NOT NULL AND NOT has_function_privilege(role.oid, p.oid, 'EXECUTE')), '0'))),
+-- OFFSET 0 has the queries of ``view`` alone searched, and not those of the hundred views of Postgres first.
 of_postgres AS MATERIALIZED (
-    SELECT DISTINCT view.oid AS view, found[1]::oid AS relation, found[2]::oid AS function
-    FROM closed, view JOIN pg_rewrite AS r ON r.oid = rule,
-         regexp_matches(
-             ev_action::text,
-             format(':relid (%%s) |:funcid (%%s) ', coalesce(relations, '0'), coalesce(functions, '0')), 'g'
-         ) AS found
-    WHERE ev_action::text ~ format(
-        ':relid (?:%%s) |:funcid (?:%%s) ', coalesce(relations, '0'), coalesce(functions, '0'))),
+    SELECT DISTINCT view, found[1]::oid AS relation, found[2]::oid AS function
+    FROM (SELECT view.oid AS view, ev_action::text AS tree
+          FROM view JOIN pg_rewrite AS r ON r.oid = rule OFFSET 0) AS stored,
+         regexp_matches(tree, replace((SELECT pattern FROM closed), '?:', ''), 'g') AS found
+    WHERE tree ~ (SELECT pattern FROM closed)),
 -- Foreign tables, and the tables that they are partitions or children of.
 far (relation, table_oid) AS (
     SELECT ftrelid, ftrelid FROM pg_foreign_table
