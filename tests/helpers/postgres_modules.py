@@ -18,7 +18,7 @@ from tests.sandbox.postgres import PostgresServer
 
 # The statements of the modules in the server's log; every further line of one begins with a tab.
 LOGGED = re.compile(r"@(\S+) omni_analytics\.connect LOG:  statement: (.*(?:\n\t.*)*)")
-READS = ("BEGIN", "COMMIT", "ROLLBACK", "SELECT", "WITH")
+READS = ("SET TRANSACTION READ ONLY; ", "BEGIN; ", "COMMIT", "ROLLBACK", "SELECT", "WITH")
 CHECK = {"check_mode": True, "diff": True}
 
 perform = perform_given

@@ -18,7 +18,7 @@ from .._definition import Definition
 from .._errors import InvalidInput, Moved, Refused, Skipped, Unreachable
 from . import role_settings
 from .access_info_findings import CONCERNS, MOST, PROBLEMS, LoginOutcome, Proof, State, concerns, problems
-from .access_info_sql import ACCESS, HARMLESS, SCHEMAS
+from .access_info_sql import HARMLESS, SCHEMAS, access_query
 from .driver import LIBRARY
 from .login import Login
 from .login_errors import LoginRefused
@@ -98,25 +98,25 @@ class Access(Resource):
             ) from None
 
     def _look(self, session: Session, login: LoginOutcome) -> State:
-        with session.transaction():
-            spaces = [row["name"] for row in session.rows(SCHEMAS, {})]
-            chosen = _schemas.choose(spaces, self.schemas, self.excluded)
-            values = {
-                "role": self.role,
-                "schemas": list(chosen.names),
-                "upload_schema": self.upload_schema,
-                "system_timezone": self.params["system_timezone"],
-                "harmless": HARMLESS,
-                "others": 0 if self.params["prove"] == "none" else MOST,
-            }
-            try:
-                (found,) = session.rows(ACCESS, values)
-            except Refused as refused:
-                if refused.detail["sqlstate"] == "22023":
-                    raise InvalidInput(
-                        "Reading O(system_timezone)", refused.said, "Use a name such as Europe/Berlin."
-                    ) from None
-                raise
+        spaces = {row["name"]: row["hindering"] for row in session.rows(SCHEMAS, {})}
+        chosen = _schemas.choose(list(spaces), self.schemas, self.excluded)
+        hindering = any(spaces[name] for name in chosen.names)
+        values = {
+            "role": self.role,
+            "schemas": list(chosen.names),
+            "upload_schema": self.upload_schema,
+            "system_timezone": self.params["system_timezone"],
+            "harmless": HARMLESS,
+            "others": 0 if self.params["prove"] == "none" else MOST,
+        }
+        try:
+            (found,) = session.rows(access_query(hindering), values)
+        except Refused as refused:
+            if refused.detail["sqlstate"] == "22023":
+                raise InvalidInput(
+                    "Reading O(system_timezone)", refused.said, "Use a name such as Europe/Berlin."
+                ) from None
+            raise
         filters = role_settings.is_on(found["settings"]["row_security"] or "on")
         claims, proof = self._prove(session, login, found, Relations(found, self.role, filters).claims())
         info = session.connection.info
@@ -157,7 +157,7 @@ class Access(Resource):
             return "not_tried", "it takes a login as the role"
         name = f"omni_connect_try_{secrets.token_hex(8)}"
         try:
-            with session.transaction(writing=True, keep=False):
+            with session.transaction(keep=False):
                 session.execute(
                     Statement("CREATE TABLE {} AS SELECT 1 AS one", ((self.upload_schema, name),))
                 )

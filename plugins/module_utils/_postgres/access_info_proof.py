@@ -20,6 +20,10 @@ QUERIES = {
     "rights": "SELECT count(one) FROM (SELECT * FROM {} LIMIT 0) AS one",
     "row": "SELECT count(one) FROM (SELECT * FROM {} LIMIT 1) AS one",
 }
+#: Functions look for what they read along the search_path of the role's logins.
+SEARCH_PATH = (
+    "SELECT set_config('search_path', reset_val, true) FROM pg_settings WHERE name = 'search_path'; "
+)
 #: What is settled where a SELECT is not refused, though it shows no row.
 SETTLED = {
     "rights": ("view_owner", "security_invoker", "no_execute", "not_populated", "user_mapping"),
@@ -79,12 +83,6 @@ def prove(
 
 def _selected(session: Session, mode: str, claim: Claim) -> int:
     """How many rows came."""
-    statement = Statement(QUERIES[mode], ((claim.schema, claim.name),))
-    with session.transaction():
-        # Functions look for what they read along the search_path of the role's logins.
-        session.rows(
-            "SELECT set_config('search_path', reset_val, true) FROM pg_settings WHERE name = 'search_path'",
-            {},
-        )
-        (row,) = session.rows(statement.compose(), {})
+    statement = Statement(SEARCH_PATH + QUERIES[mode], ((claim.schema, claim.name),))
+    (row,) = session.rows(statement.compose(), {})
     return int(row["count"])

@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 from .catalog_sql import CREATORS, OF_USERS
-from .readable_relations_sql import FACTS, HINDRANCES
+from .readable_relations_sql import FACTS, HINDRANCES, KIND, NO_FACTS, NO_HINDRANCES
 
-#: The schemas of the database's users, those of extensions left out.
+#: The schemas of the database's users, those of extensions left out, and whether something may keep a role from a
+#: relation in them although it holds SELECT on it.
 SCHEMAS = f"""
-SELECT nspname AS name FROM pg_namespace AS n WHERE {OF_USERS} ORDER BY nspname COLLATE "C"
+SELECT nspname AS name, oid IN (SELECT relnamespace FROM pg_class WHERE {KIND}) AS hindering
+FROM pg_namespace AS n WHERE {OF_USERS} ORDER BY nspname COLLATE "C"
 """
 
 #: The roles of Postgres that give nothing but sight.
@@ -23,8 +25,13 @@ HARMLESS = [
     "pg_stat_scan_tables",
 ]
 
-#: All the rest, as one row. A role that does not exist has a NULL oid, and holds nothing.
-ACCESS = f"""
+
+def access_query(hindering: bool) -> str:
+    """All the rest, as one row. A role that does not exist has a NULL oid, and holds nothing.
+
+    :param hindering: what SCHEMAS tells of the modelled schemas.
+    """
+    return f"""
 WITH RECURSIVE login AS (
     SELECT r.oid, rolsuper, rolcanlogin, rolconnlimit, rolvaliduntil <= now() AS expired
     FROM (VALUES (0)) AS one LEFT JOIN pg_roles AS r ON rolname = %(role)s),
@@ -64,6 +71,7 @@ relation AS MATERIALIZED (
     FROM role CROSS JOIN space JOIN pg_class AS c ON relnamespace = space.oid
     LEFT JOIN pg_depend AS extension
         ON classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e'
+           AND refclassid = 'pg_extension'::regclass
     CROSS JOIN LATERAL (
         SELECT space.modelled AND relkind <> 'S' AND extension.objid IS NULL AS modelled,
                coalesce(has_table_privilege(role.oid, c.oid, 'SELECT'), false) AS whole) AS chosen
@@ -72,7 +80,7 @@ relation AS MATERIALIZED (
                count(*) FILTER (WHERE has_column_privilege(role.oid, c.oid, attnum, 'SELECT')) AS open_columns
         FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND chosen.modelled
           AND NOT whole AND has_any_column_privilege(role.oid, c.oid, 'SELECT')) AS columns
-    WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S')),{HINDRANCES},
+    WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S')),{HINDRANCES if hindering else NO_HINDRANCES},
 suspect AS (
     SELECT oid::bigint, nspname AS schema, relname AS name, usage, reads, column_count AS columns, open_columns,
            CASE WHEN relispartition AND NOT (usage AND reads) THEN (
@@ -107,7 +115,7 @@ SELECT login.oid IS NOT NULL AS role_exists, coalesce(rolcanlogin, false) AS can
               WHERE space.modelled GROUP BY space.nspname) AS counted) AS schemas,
        (SELECT coalesce(json_agg(suspect ORDER BY schema COLLATE "C", name COLLATE "C"), '[]')
         FROM suspect) AS suspects,
-       {FACTS},
+       {FACTS if hindering else NO_FACTS},
        (SELECT coalesce(json_agg(nspname || '.' || relname ORDER BY nspname COLLATE "C", relname COLLATE "C"), '[]')
         FROM relation WHERE modelled AND usage AND reads AND NOT whole) AS by_columns,
        (SELECT coalesce(json_agg(json_build_array(nspname, relname)), '[]')

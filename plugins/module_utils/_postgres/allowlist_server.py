@@ -97,12 +97,11 @@ class Server:
         return str(self._ask(WHERE, {})[0]["path"])
 
     def facts(self, role: str) -> Facts:
-        with self.session.transaction():
-            (row,) = self._rows(FACTS, {"role": role})
-            rows = self._rows(
-                ROWS.format(file="textsend(file_name)" if self.session.version >= INCLUDES else "''::bytea"),
-                {},
-            )
+        (row,) = self._ask(FACTS, {"role": role})
+        rows = self._ask(
+            ROWS.format(file="textsend(file_name)" if self.session.version >= INCLUDES else "''::bytea"),
+            {},
+        )
         return Facts(
             **{
                 **row,
@@ -146,10 +145,6 @@ class Server:
             raise Unreadable(f"{path} cannot be read: {refused.said}") from None
 
     def _ask(self, query: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
-        with self.session.transaction():
-            return self._rows(query, values)
-
-    def _rows(self, query: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
         try:
             return self.session.rows(query, values)
         except Refused as refused:

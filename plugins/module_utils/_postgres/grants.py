@@ -72,16 +72,15 @@ class Grants(PostgresResource):
             "alter": "USAGE" if new else "MEMBER",
         }
         revoking = self.absent or self.exclusive
-        with self.session.transaction():
-            places = self.session.rows(places_query(revoking), values)
-            spaces = [place["name"] for place in places if place["kind"] == "SCHEMA"]
-            chosen = _schemas.choose(spaces, self.schemas, self.excluded)
-            meant = set(chosen.names)
-            # What is excluded is not looked at: Omni's uploads may be there.
-            others = [name for name in spaces if name not in meant and name not in self.excluded]
-            values["schemas"] = list(chosen.names)
-            values["others"] = others if self.exclusive else []
-            (row,) = self.session.rows(relations_query(revoking), values)
+        places = self.session.rows(places_query(revoking), values)
+        spaces = [place["name"] for place in places if place["kind"] == "SCHEMA"]
+        chosen = _schemas.choose(spaces, self.schemas, self.excluded)
+        meant = set(chosen.names)
+        # What is excluded is not looked at: Omni's uploads may be there.
+        others = [name for name in spaces if name not in meant and name not in self.excluded]
+        values["schemas"] = list(chosen.names)
+        values["others"] = others if self.exclusive else []
+        (row,) = self.session.rows(relations_query(revoking), values)
         wanted = [place for place in places if place["kind"] == "DATABASE" or place["name"] in meant]
         rest = set(values["others"])
         return State(

@@ -28,8 +28,7 @@ def send(resource: PostgresResource, changes: Sequence[RightsChange]) -> Iterato
     :raises Refused: somebody holds a lock in the way of some; all others are made.
     """
     session = resource.session
-    with session.transaction():
-        processes = {row["oid"]: row["pid"] for row in session.rows(LOCKED, {})}
+    processes = {row["oid"]: row["pid"] for row in session.rows(LOCKED, {})}
     sender = PastLocks(
         lambda change, seconds: resource.transact(session, [change], lock_timeout=seconds),
         resource.params["lock_timeout"],

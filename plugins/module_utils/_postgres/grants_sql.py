@@ -71,7 +71,8 @@ relation AS MATERIALIZED (
     FROM pg_class AS c JOIN space ON space.oid = relnamespace
     WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
       AND NOT EXISTS (SELECT FROM pg_depend
-                      WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e')),
+                      WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e'
+                        AND refclassid = 'pg_extension'::regclass)),
 giving AS MATERIALIZED (
     SELECT acl FROM (SELECT DISTINCT relacl AS acl FROM relation WHERE modelled AND relacl IS NOT NULL) AS acls, role
     WHERE EXISTS (SELECT FROM aclexplode(acl) WHERE grantee = role.oid AND privilege_type = 'SELECT')),

@@ -29,8 +29,7 @@ def lacking(session: Session, role: str, need: str) -> str:
         and ALTER DEFAULT PRIVILEGES FOR ROLE do).
     """
     separate = session.version >= 160000  # before, CREATEROLE was ADMIN, and a member had all the rest
-    with session.transaction():
-        (row,) = session.rows(RIGHTS, {"role": role})
+    (row,) = session.rows(RIGHTS, {"role": role})
     login = row["login"]
     if need == "ADMIN":
         if row["super"]:

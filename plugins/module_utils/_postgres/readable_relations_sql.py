@@ -12,6 +12,9 @@ from .row_level_security import POLICIES
 #: A relation's or a function's name, as people are told.
 NAME = "(SELECT nspname FROM pg_namespace WHERE oid = {0}.relnamespace) || '.' || {0}.relname"
 
+#: Whether a relation is of a kind that something may keep a role from. A foreign table may be a child.
+KIND = "relkind IN ('v', 'm', 'f') OR relrowsecurity OR relhassubclass"
+
 THEIR_POLICIES = POLICIES.format(reader="judged.reader", relation="relation", caller="role.oid")
 
 HINDRANCES = f"""
@@ -145,3 +148,9 @@ FACTS = """
     FROM named JOIN hindered ON hindered.view = named.view LEFT JOIN hindered AS inner_one ON inner_one.view = relation
     JOIN pg_rewrite AS r ON r.oid = rule GROUP BY 1
  ) AS contents ON contents.view = view.oid) AS hindered_views"""
+
+#: Both where no relation is of such a kind. The server would plan the rest for longer than all else takes.
+NO_HINDRANCES = """
+hindrance (view, relation) AS (SELECT NULL::bigint, NULL::bigint WHERE false),
+hindered (view) AS (SELECT NULL::oid WHERE false)"""
+NO_FACTS = "'[]'::json AS hindrances, '[]'::json AS functions, '[]'::json AS hindered_views"

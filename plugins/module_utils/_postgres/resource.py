@@ -50,7 +50,7 @@ class PostgresResource(Resource):
         change = None
         session.before_write, session.progress = self.before_write, self.progress
         try:
-            with session.transaction(writing=True, lock_timeout=lock_timeout):
+            with session.transaction(lock_timeout=lock_timeout):
                 for change in changes:
                     self.send(session, change)
         except Refused as refused:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from .._errors import InvalidInput, Refused, Skipped, Unreachable
+from .._errors import InvalidInput, Prerequisite, Refused, Skipped, Unreachable
 from .connect import connect, deadline
 from .driver import extensions, psycopg2, sql
 from .login import GRACE, Login
@@ -21,9 +21,15 @@ from .statement import Statement, set_role
 
 #: The key of the advisory lock that runs of this collection hold while they change a database.
 LOCK = 0x6F6D6E69
+#: The setting that has the server look, while it works, whether its client is still there.
+LOOKS_FOR_CLIENTS = "client_connection_check_interval"
+#: With these a server refuses a role to act as: there is none, or the login is no member of it.
+ROLE_REFUSED = ("22023", "42501")
 #: How long one run waits for others to end their changes, and when it says that it waits, in seconds.
 LOCK_PATIENCE = 300
 LOCK_SILENCE = 5
+#: Whether it is this run's turn to change the database, and whether it can be changed at all.
+TURN = "SELECT pg_is_in_recovery(), pg_try_advisory_xact_lock(%(key)s)"
 #: A lock that is named by one number: its upper half is the class.
 HOLDER = """
 SELECT pid FROM pg_locks
@@ -81,69 +87,87 @@ class Session:
         if self.connection is not None:
             self.connection.close()
 
+    def rows(self, query: Any, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The rows of a query, which is a transaction of its own unless one is open, in one round trip.
+
+        Statements that are sent together are one transaction, which ends with the last of them. It is READ ONLY:
+        whatever is sent in it, nothing can be changed.
+        """
+        what = "reading the catalog"
+        if self.connection.info.transaction_status:
+            cursor = self._send(query, values, what)
+        else:
+            cursor = self._send_limited("SET TRANSACTION READ ONLY", query, values, what)
+        names = [column.name for column in cursor.description]
+        return [dict(zip(names, row)) for row in cursor]
+
     @contextmanager
-    def transaction(
-        self, writing: bool = False, keep: bool = True, lock_timeout: float | None = None
-    ) -> Iterator[None]:
-        """A transaction with the session's limits, which PgBouncer in transaction mode keeps too.
+    def transaction(self, keep: bool = True, lock_timeout: float | None = None) -> Iterator[None]:
+        """A transaction that changes something, with the session's limits, while no other run does.
 
-        Unless ``writing``, it is READ ONLY: whatever is sent in it, nothing can be changed. Unless
-        ``keep``, it is rolled back at its end.
-
+        :param keep: whether it is committed at its end, and not rolled back.
         :param lock_timeout: how many seconds to wait for a lock, where that is not what the options say.
         """
         try:
-            self._begin(writing, lock_timeout)
+            self._begin(lock_timeout)
             yield
             if keep:
-                self._commit(writing)
+                self._commit()
         finally:
             self._roll_back()
 
-    def _commit(self, writing: bool) -> None:
+    def _commit(self) -> None:
         try:
             self._send(sql.SQL("COMMIT"), (), "committing")
         except Unreachable as lost:
-            if not writing:
-                raise
             todo = "Whether the changes before it were made is not known: run again, which finds that out."
             raise Unreachable(lost.doing, lost.said, todo, **lost.detail) from None
 
-    def _begin(self, writing: bool, lock_timeout: float | None) -> None:
+    def _begin(self, lock_timeout: float | None) -> None:
         begin, told = time.monotonic(), False
         while True:
-            begun = self._send_beginning(writing, lock_timeout)
-            if not writing:
-                return
-            standby, locked = begun.fetchone()
+            standby, locked = self._send_limited(
+                "BEGIN", TURN, {"key": LOCK}, "beginning a transaction", lock_timeout
+            ).fetchone()
             if standby:
                 self._refuse_standby()
             if locked:
                 return
+            # Nothing is held while waiting: no snapshot, no connection of a pooler.
+            self._roll_back()
             waited = time.monotonic() - begin
             if waited > LOCK_PATIENCE:
                 self._refuse_locked()
             if waited > LOCK_SILENCE and not told:
                 told = True
                 self.progress(f"waiting for another run that changes {self.where}, up to {LOCK_PATIENCE} s")
-            # Nothing is held while waiting: no snapshot, no connection of a pooler.
-            self._roll_back()
             time.sleep(random.uniform(0.05, 0.5))
             self.before_write()
 
-    def _send_beginning(self, writing: bool, lock_timeout: float | None) -> Any:
-        doing = "beginning a transaction"
-        try:
-            return self._send(self._beginning(writing, lock_timeout), (), doing)
-        except Refused as refused:
-            if refused.detail["sqlstate"] != "22023" or not self._looks_for_clients:
-                raise
-        # Not every system tells a server that a client is gone, and there it refuses to be asked to look.
-        self._looks_for_clients = False
-        self._roll_back()
-        return self._send(self._beginning(writing, lock_timeout), (), doing)
+    def _send_limited(
+        self, first: str, last: Any, values: Any, what: str, lock_timeout: float | None = None
+    ) -> Any:
+        """Send ``last`` with the limits of its transaction, which ``first`` begins; PgBouncer in transaction mode
+        keeps them, since none of them outlives it."""
+        while True:
+            try:
+                return self._send(last, values, what, limits=self._limits(first, lock_timeout))
+            except Refused as refused:
+                role, code = self.login.role, refused.detail["sqlstate"]
+                if role and code in ROLE_REFUSED and f'"{role}"' in refused.said:
+                    raise Prerequisite(
+                        f"Acting as O(session_role) in {self.where}",
+                        refused.said,
+                        "Name a role that is there, and that the login is a member of.",
+                        **refused.detail,
+                    ) from None
+                if not (self._looks_for_clients and LOOKS_FOR_CLIENTS in refused.said):
+                    raise
+            # Not every system tells a server that a client is gone, and there it refuses to be asked to look.
+            self._looks_for_clients = False
+            self._roll_back()
 
-    def _beginning(self, writing: bool, lock_timeout: float | None) -> Any:
+    def _limits(self, first: str, lock_timeout: float | None) -> Any:
         params = self._params
         patience = params["lock_timeout"] if lock_timeout is None else lock_timeout
         settings = [
@@ -153,16 +177,14 @@ class Session:
             ("search_path", "pg_catalog"),
         ]
         if self.version >= 140000 and self._looks_for_clients:
-            settings.append(("client_connection_check_interval", "1s"))
-        begin: list[Any] = [sql.SQL("BEGIN" if writing else "BEGIN READ ONLY")]
-        begin += [sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(k), sql.Literal(v)) for k, v in settings]
+            settings.append((LOOKS_FOR_CLIENTS, "1s"))
+        limits: list[Any] = [sql.SQL(first)]
+        limits += [
+            sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(k), sql.Literal(v)) for k, v in settings
+        ]
         if self.login.role:
-            begin.append(set_role(self.login.role))
-        if writing:
-            begin.append(
-                sql.SQL("SELECT pg_is_in_recovery(), pg_try_advisory_xact_lock({})").format(sql.Literal(LOCK))
-            )
-        return sql.SQL("; ").join(begin)
+            limits.append(set_role(self.login.role))
+        return sql.SQL("; ").join(limits)
 
     def _roll_back(self) -> None:
         if not self.connection.closed and self.connection.info.transaction_status:
@@ -187,12 +209,6 @@ class Session:
             "Log in to the primary; several hosts in O(login_host), and target_session_attrs in O(connect_params), "
             "find it.",
         )
-
-    def rows(self, query: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """The rows of a query of the catalog."""
-        cursor = self._send(query, values, "reading the catalog")
-        names = [column.name for column in cursor.description]
-        return [dict(zip(names, row)) for row in cursor]
 
     def execute(self, statement: Statement) -> None:
         """Send one statement of a plan.
@@ -220,12 +236,13 @@ class Session:
         """The statement as people see it; see :meth:`Statement.masked`."""
         return statement.masked(max_listed).as_string(self.connection)
 
-    def _send(self, query: Any, values: Any, what: str, plan: bool = False) -> Any:
+    def _send(self, query: Any, values: Any, what: str, plan: bool = False, limits: Any = None) -> Any:
         cursor = self.connection.cursor()
         doing = f"In {self.where}, {what}"
         try:
+            text = cursor.mogrify(query, values or None)
             with deadline(self.login.silence):
-                cursor.execute(query, values or None)
+                cursor.execute(text if limits is None else cursor.mogrify(limits) + b"; " + text)
         except TimeoutError:
             raise Unreachable(doing, "the server stopped answering", "Check it, then run again.") from None
         except psycopg2.Error as error:

@@ -29,7 +29,8 @@ ADVICE = {
     "2BP01": "The login may not remove these: have their owner do it, or log in as a role that may.",
     "42501": "Log in as a role that may do this, or have such a role run the statement.",
     "55P03": "Somebody holds a lock on it; run again later, or raise O(lock_timeout).",
-    "57014": "It took too long; run again later, or raise O(statement_timeout).",
+    # Before 13, a timeout of the login's own counts for what is sent together with another one.
+    "57014": "It took too long; run again later, or raise O(statement_timeout), and on Postgres 12 the login's own.",
     "25006": "This server only reads: log in to the primary of a standby, or switch default_transaction_read_only off.",
 }
 

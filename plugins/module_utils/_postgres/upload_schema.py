@@ -52,8 +52,7 @@ class UploadSchema(PostgresResource):
             "absent": self.params["state"] == "absent",
             "set": "SET" if self.session.version >= 160000 else "MEMBER",
         }
-        with self.session.transaction():
-            (row,) = self.session.rows(SCHEMA, values)
+        (row,) = self.session.rows(SCHEMA, values)
         own = not row["role_exists"] and self.owner == self.role  # an owner has both
         return State(
             role_exists=row["role_exists"],

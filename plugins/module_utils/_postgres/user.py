@@ -83,17 +83,15 @@ class User(PostgresResource):
             "memberships": self.memberships,
             "inherits": "USAGE" if self.session.version >= 160000 else "MEMBER",
         }
-        stored = None
         try:
-            with self.session.transaction():
-                (row,) = self.session.rows(ROLE, values)
-                look = row["exists"] and self.password is not None and row["secrets_readable"]
-                if look:
-                    stored = self.session.rows(STORED, {"name": self.name})[0]["rolpassword"]
+            (row,) = self.session.rows(ROLE, values)
         except Refused as refused:
             if str(refused.detail.get("sqlstate")).startswith("220"):  # a date that is none
                 raise _no_time(refused.said) from None
             raise
+        stored = None
+        if row["exists"] and self.password is not None and row["secrets_readable"]:
+            stored = self.session.rows(STORED, {"name": self.name})[0]["rolpassword"]
         password, how = self._password(row, stored)
         return State(
             exists=row["exists"],

@@ -58,18 +58,17 @@ class AbsentRole(PostgresResource):
         return Session(self.params, self.session.login.in_database(database))
 
     def read(self) -> State:
-        with self.session.transaction():
-            (row,) = self.session.rows(TRACES, {"name": self.name, "reassign_to": self.heir})
-            if not row["exists"]:
-                return State(exists=False)
-            mine = self._held(self.session)
+        (row,) = self.session.rows(TRACES, {"name": self.name, "reassign_to": self.heir})
+        if not row["exists"]:
+            return State(exists=False)
+        mine = self._held(self.session)
         traces = []
         for database, owned, others, shared in row["found"]:
             held: Mapping[str, Any] = {"owns": (), "passed_on": ()}
             if database == row["here"]:
                 held = mine
             elif self.everywhere:
-                with self._in(database) as session, session.transaction():
+                with self._in(database) as session:
                     held = self._held(session)
             owns = (*shared, *held["owns"])
             traces.append(Traces(database, owned + others, owns, tuple(held["passed_on"])))

@@ -88,7 +88,7 @@ def test_ten_thousand_tables(server: PostgresServer, monkeypatch: pytest.MonkeyP
     for options in ({}, {"exclusive": True}, {"mode": "effective"}):
         with unwritten(server, "large") as watch:
             assert perform(DEFINITION, {**given, **options})["changed"] is False
-        assert [text.split(maxsplit=1)[0] for text in watch.everything] == ["BEGIN", "WITH", "WITH", "COMMIT"]
+        assert len(watch.everything) == 2
 
     gone = perform(DEFINITION, {**given, "state": "absent"})
     assert gone["revoked"]["count"] == planned["granted"]["count"]

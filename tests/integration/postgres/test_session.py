@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from psycopg2.sql import SQL, Identifier
 
 from ansible_collections.omni_analytics.connect.plugins.module_utils._errors import Refused, Unreachable
 from ansible_collections.omni_analytics.connect.plugins.module_utils._postgres import session as sessions
@@ -43,8 +44,7 @@ def test_the_next_address_is_tried_where_the_first_is_silent(
     except OSError:
         pytest.skip(f"{silent} is no address of this machine")
     with listening, Session({**params, "login_host": hosts, "connect_timeout": 2}) as session:
-        with session.transaction():
-            assert session.rows(WHO, {})[0]["name"] == "dba"
+        assert session.rows(WHO, {})[0]["name"] == "dba"
         assert session.connection.info.host in hosts.split(",")
 
 
@@ -61,10 +61,42 @@ def test_a_server_that_does_not_look_for_its_clients(server: PostgresServer, par
         Proxy(server.port, to_server=out_of_range) as proxy,
         Session({**params, "login_port": proxy.port, "ssl_mode": "disable"}) as session,
     ):
-        for writing in (False, True, False):
-            with session.transaction(writing):
-                assert session.rows(WHO, {})[0]["looks"] in ("0", None)
+        with session.transaction():
+            pass
+        assert session.rows(WHO, {})[0]["looks"] in ("0", None)
     assert len(refused) == (server.version >= 14)  # asked once, and never again
+
+
+def test_a_query_changes_nothing_and_keeps_its_limits(server: PostgresServer, params: Login) -> None:
+    """It is one message with the settings of its transaction; from 13 on the login's own do not count."""
+    if server.version >= 13:
+        own = SQL("ALTER ROLE dba IN DATABASE {} SET statement_timeout = 100")
+        server.execute("postgres", own.format(Identifier(params["login_db"])))
+    with Session({**params, "statement_timeout": 2}) as session:
+        session.rows("SELECT pg_sleep(0.3)", {})
+        for query, code in (("CREATE TABLE made ()", "25006"), ("SELECT pg_sleep(60)", "57014")):
+            with pytest.raises(Refused) as refused:
+                session.rows(query, {})
+            assert refused.value.detail == {"sqlstate": code}
+            assert session.connection.info.transaction_status == 0
+
+
+@pytest.mark.parametrize(
+    ("session_role", "said"),
+    [('not there, 100 % "sure"', "does not exist"), ("omni_sandbox_closed", "permission denied to set role")],
+)
+def test_a_role_that_the_login_cannot_act_as(
+    server: PostgresServer, params: Login, role_name: str, session_role: str, said: str
+) -> None:
+    """It is not taken for a mistake in another option, whose errors have the same SQLSTATE."""
+    if session_role == "omni_sandbox_closed":
+        session_role = role_name
+        server.execute("postgres", SQL("CREATE ROLE {}").format(Identifier(role_name)))
+    given = {**params, "name": "omni", "valid_until": "2030-01-31", "session_role": session_role}
+    result = perform(user.DEFINITION, given, check=True)
+    assert result["error"]["kind"] == "prerequisite"
+    assert result["msg"].startswith("Acting as session_role in database sales_")
+    assert said in result["msg"]
 
 
 def test_a_commit_whose_answer_is_lost_is_said_to_be_unknown(server: PostgresServer, params: Login) -> None:
@@ -80,7 +112,7 @@ def test_a_commit_whose_answer_is_lost_is_said_to_be_unknown(server: PostgresSer
         Proxy(server.port, to_server=broken) as proxy,
         Session({**params, "login_port": proxy.port, "ssl_mode": "disable"}) as session,
         pytest.raises(Unreachable, match=r"Whether the changes before it were made is not known"),
-        session.transaction(writing=True),
+        session.transaction(),
     ):
         session.execute(Statement("CREATE TEMP TABLE {} ()", (("unknown",),)))
 
@@ -121,7 +153,7 @@ def test_a_run_waits_for_another_one(
                 ends.set()
 
         session.before_write, session.progress = look, lines.append
-        with another_run(server, params["login_db"], ends), session.transaction(writing=True):
+        with another_run(server, params["login_db"], ends), session.transaction():
             assert ends.is_set()
     assert set(waits) == {0}
     assert [line.startswith("waiting for another run that changes database sales_") for line in lines] == [
@@ -139,7 +171,7 @@ def test_a_run_that_waited_too_long_says_for_whom(
         pytest.raises(
             Refused, match=rf"another run of this collection .* \(server process {pid}\)"
         ) as caught,
-        session.transaction(writing=True),
+        session.transaction(),
     ):
         pass
     assert caught.value.detail == {"pids": [pid]}
@@ -151,7 +183,7 @@ def test_a_statement_as_another_role(params: Login, session_role: str | None) ->
         made = Statement("CREATE SCHEMA {}", (("of_etl",),), as_role="etl")
         assert session.text(made) == 'SET LOCAL ROLE "etl"; CREATE SCHEMA "of_etl"'
         owner = "SELECT pg_get_userbyid(nspowner)::text AS name FROM pg_namespace WHERE nspname = 'of_etl'"
-        with session.transaction(writing=True, keep=False):
+        with session.transaction(keep=False):
             grant = Statement("GRANT CREATE ON DATABASE {} TO etl", ((params["login_db"],),), as_role="dba")
             session.execute(grant)
             session.execute(made)

@@ -25,8 +25,8 @@ VERIFY = "omni_analytics.connect.verify"
 VERIFIER = r"SCRAM-SHA-256\$[^'\"\s]+"
 STATEMENT = re.compile(r"^.* omni_analytics\.connect LOG:  statement: (.*(?:\n\t.*)*)", re.MULTILINE)
 READS = re.compile(
-    r"""\s*(SELECT|WITH)\s | COMMIT$ | ROLLBACK$
-      | BEGIN(\ READ\ ONLY)?(;\ SET\ LOCAL\ "\w+"\ =\ '\w+')+(;\ SELECT\ [^;]*)?$""",
+    r"""SET\ TRANSACTION\ READ\ ONLY;\  | BEGIN(;\ SET\ LOCAL\ "\w+"\ =\ '\w+')+;\ SELECT\ [^;]*$
+      | \s*(SELECT|WITH)\s | COMMIT$ | ROLLBACK$""",
     re.VERBOSE,
 )
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
