@@ -200,13 +200,17 @@ class UploadSchema(PostgresResource):
     def apply(self, changes: Sequence[Change]) -> Iterator[Change]:
         """The schema and the rights on it are one transaction; each list of tables is one of its own, so
         that none holds many locks."""
-        whole = [change for change in changes if type(change) is Change]
+        if not self.readers:
+            yield from super().apply(changes)
+            return
+        from . import grants_apply
+        from . import upload_schema_readers as readers
+
+        whole, tables = readers.apart(changes)
         if whole:
             yield from super().apply(whole)
-        if len(whole) < len(changes):
-            from . import upload_schema_readers as readers
-
-            yield from readers.send(self, changes)
+        if tables:
+            yield from grants_apply.send(self, tables)
 
     def result(self, state: State, done: Sequence[Change]) -> dict[str, Any]:
         return {"name": self.name, "role": self.role, "owner": state.owner}

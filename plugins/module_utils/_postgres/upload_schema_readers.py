@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .._converge import Change
-from . import default_privileges, grants_apply
+from . import default_privileges
 from .grants_plan import Planner, RightsChange
 from .grants_state import Right
 from .login_rights import membership
@@ -51,6 +51,7 @@ def _later(schema: UploadSchema, state: State, reader: Reader) -> list[Change]:
     return found
 
 
-def send(schema: UploadSchema, changes: Sequence[Change]) -> Iterator[Change]:
-    """Send those of ``changes`` that are about tables."""
-    yield from grants_apply.send(schema, [change for change in changes if isinstance(change, RightsChange)])
+def apart(all_changes: Sequence[Change]) -> tuple[list[Change], list[RightsChange]]:
+    """The changes of the schema, and those of lists of tables in it."""
+    tables = [change for change in all_changes if isinstance(change, RightsChange)]
+    return [change for change in all_changes if not isinstance(change, RightsChange)], tables
