@@ -71,6 +71,9 @@ class InProcess(ShippedModule):
         if self._task._role is not None and self._task._role.get_name() == role.ROLE:
             names, warnings = role.callers_names(module), role.misspelled(task_vars)
             args.update(role.arguments(module, task_vars, self._templar.template))
+            if self._connection.become and "become_user" in names:
+                user = self._templar.template(task_vars.get(names["become_user"]))
+                self._connection.become.set_option("become_user", user)
             settled = self._settled_by_variables(module, names, args, task_vars)
         self._task.args = args
         settled = settled or _refusal(self._leads_into_the_collection(args))

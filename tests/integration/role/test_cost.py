@@ -27,7 +27,7 @@ LIMITS = {
     "round trips": 23,
     "tasks": 10,
     "templates in the controller": 1,
-    "templates of a task": 4,
+    "templates of a task": 3,
     "lexers of all tasks": 0,
 }
 
