@@ -72,6 +72,7 @@ class InProcess(ShippedModule):
             names, warnings = role.callers_names(module), role.misspelled(task_vars)
             args.update(role.arguments(module, task_vars, self._templar.template))
             if self._connection.become and "become_user" in names:
+                # As the variable ansible_become_user it would be one more template for each task, become or not.
                 user = self._templar.template(task_vars.get(names["become_user"]))
                 self._connection.become.set_option("become_user", user)
             settled = self._settled_by_variables(module, names, args, task_vars)
