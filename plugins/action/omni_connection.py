@@ -6,11 +6,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..module_utils._omni.connection import DEFINITION
 from ..plugin_utils._in_process_door import InProcess
 from ..plugin_utils._role_check import what_does_not_fit
+from ..plugin_utils._role_variables import ONLY_LOOKS
 
 
 class ActionModule(InProcess):
     definition = DEFINITION
     check_all = staticmethod(what_does_not_fit)
+
+    def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
+        result = super().run(tmp, task_vars)
+        if (task_vars or {}).get(ONLY_LOOKS) and "differences" in result.get("error", {}):
+            # What differs is for the step connection to say, unless a new password could not be sent for it.
+            result["failed"] = self._task.args.get("update_password") == "always"
+        return result

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from ..module_utils._postgres.user import DEFINITION
 from ..plugin_utils._in_process_door import InProcess
-from ..plugin_utils._role_check import what_preflight_did_not_see
+from ..plugin_utils._role_check import what_does_not_fit
 
 
 class ActionModule(InProcess):
     definition = DEFINITION
-    check_all = staticmethod(what_preflight_did_not_see)
+    check_all = staticmethod(what_does_not_fit)

@@ -58,8 +58,8 @@ class InProcess(ShippedModule):
     """An action plugin of this class serves the module of the same name."""
 
     definition: Definition
-    #: Of the steps that may be the first: what is wrong with the variables of any step.
-    check_all: Callable[[Mapping[str, Any], Callable[[Any], Any]], str] | None = None
+    #: Of the steps that may be the first: what is wrong with the role's variables, of any step.
+    check_all: Callable[[Mapping[str, Any]], str] | None = None
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         task_vars = dict(task_vars or {})
@@ -70,12 +70,7 @@ class InProcess(ShippedModule):
         settled, warnings = None, []
         if self._task._role is not None and self._task._role.get_name() == role.ROLE:
             names, warnings = role.callers_names(module), role.misspelled(task_vars)
-            args.update(role.arguments(module, task_vars, self._templar.template))
-            if self._connection.become and "become_user" in names:
-                # As the variable ansible_become_user it would be one more template for each task, become or not.
-                user = self._templar.template(task_vars.get(names["become_user"]))
-                self._connection.become.set_option("become_user", user)
-            settled = self._settled_by_variables(module, names, args, task_vars)
+            settled = self._read_variables(module, names, args, task_vars)
         self._task.args = args
         settled = settled or _refusal(self._leads_into_the_collection(args))
         result = self._through_a_door(tmp, task_vars) if settled is None else settled
@@ -86,18 +81,31 @@ class InProcess(ShippedModule):
             result.pop("invocation", None)
         return render(result, self.definition.options, names)
 
-    def _settled_by_variables(
-        self, module: str, names: Mapping[str, str], args: Mapping[str, Any], task_vars: Mapping[str, Any]
+    def _read_variables(
+        self, module: str, names: Mapping[str, str], args: dict[str, Any], task_vars: Mapping[str, Any]
     ) -> dict[str, Any] | None:
-        """The result of a step of the role, where its variables alone say what it is."""
-        left_out = role.left_out(module, task_vars, self._templar.template)
+        """Put the options of a step of the role into ``args``. The result, where its variables alone say what it is."""
+        values, template, problem = task_vars, self._templar.template, ""
+        if self.check_all and task_vars.get(role.ALL_STEPS):
+            values, template = role.with_values(task_vars, template), _as_it_is
+            problem = self.check_all(values)
+        args.update(role.arguments(module, values, template))
+        decide = role.DECIDE.get(module, {})
+        decided, wrong = (
+            role.checked(decide, role.evaluated(decide, values, template)) if decide else ({}, "")
+        )
+        if problem or wrong:
+            return _refusal(problem or f"Checking the role's variables: {wrong}.")
+        left_out, switched_off = role.left_out(decided), role.switched_off(decided)
         if left_out:
             display.display(f"{task_vars.get('inventory_hostname')}: {left_out}")
-        no_step = left_out or role.switched_off(module, task_vars, self._templar.template)
-        if no_step:
-            return Skipped(no_step).result()
-        problem = self.check_all(task_vars, self._templar.template) if self.check_all else ""
-        return _refusal(problem or role.no_server(names, args))
+        if left_out or switched_off:
+            return Skipped(left_out or switched_off).result()
+        if self._connection.become and "become_user" in names:
+            # As the variable ansible_become_user it would be one more template for each task, become or not.
+            for user in role.evaluated([names["become_user"]], values, template).values():
+                self._connection.become.set_option("become_user", user)
+        return _refusal(role.no_server(names, args))
 
     def _leads_into_the_collection(self, args: Mapping[str, Any]) -> str:
         """What is wrong with a relative path in one of the collection's own playbooks: what is written there goes
@@ -255,6 +263,10 @@ class InProcess(ShippedModule):
         for name, path in params.items():
             if self._is_relative(name, path):
                 params[name] = os.path.join(self._loader.get_basedir(), path)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def _refusal(problem: str) -> dict[str, Any] | None:

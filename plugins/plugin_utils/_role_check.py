@@ -6,19 +6,14 @@
 
 Ansible's own check of a role's arguments is a task of its own, which sends the documentation of all variables through
 the templates of each host, and keeps it with each result: a sixth of the CPU time of a run in which there is nothing
-to change. This one asks the definitions of the modules. It is made by the step preflight, or, where that does not run,
-by the step user.
+to change. This one asks the definitions of the modules. It is made by the steps preflight and user, of which either
+may be the first.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
-
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.module_utils.common.parameters import remove_values
-from ansible.module_utils.errors import UnsupportedError
 
 from ..module_utils._omni import connection, connection_environment, refresh_schedule, schema_model
 from ..module_utils._postgres import access_info, allowlist, grants, upload_schema, user
@@ -45,38 +40,19 @@ SPEC: Mapping[str, Mapping[str, Any]] = {
         for module, variables in role.ROLE_VARIABLES.items()
         for option, variable in variables.items()
     },
-    # Those that the tasks read themselves.
-    "omni_postgres_allowlist_by": {"type": "str", "choices": ["pg_hba", "provider"]},
+    # Those of no module.
+    **{variable: spec for variables in role.DECIDE.values() for variable, spec in variables.items()},
     "omni_postgres_become": {"type": "bool"},
     "omni_postgres_become_user": {"type": "str"},
-    "omni_postgres_model": {"type": "bool"},
 }
-#: What the step preflight returned.
-PREFLIGHT = "__omni_postgres_preflight"
 
 
-def what_does_not_fit(task_vars: Mapping[str, Any], template: Callable[[Any], Any]) -> str:
-    """What is wrong with the variables whose values any step of the role would refuse, without secrets.
+def what_does_not_fit(values: Mapping[str, Any]) -> str:
+    """What is wrong with the variables that any step of the role would refuse, without secrets.
 
-    "" where a step is included alone. What a step needs and does not have is for that step to say: with tags, not all
-    of them run.
+    What a step needs and does not have is for that step to say: with tags, not all of them run.
 
-    :param template: evaluates the templates in a value.
+    :param values: see _role_variables.with_values().
     """
-    if not task_vars.get(role.ALL_STEPS):
-        return ""
-    given = json.loads(json.dumps(role.evaluated(SPEC, task_vars, template), default=str))
-    checked = ArgumentSpecValidator({name: SPEC[name] for name in given}).validate(given)
-    found = [
-        f"Unsupported parameters: {error.msg.rstrip('.')}"
-        if isinstance(error, UnsupportedError)
-        else error.msg
-        for error in checked.errors
-    ]
-    said = "; ".join(remove_values(found, checked._no_log_values))
+    said = role.checked(SPEC, {name: values[name] for name in SPEC if name in values})[1]
     return f"Checking the variables of all steps, before any of them runs: {said}." if said else ""
-
-
-def what_preflight_did_not_see(task_vars: Mapping[str, Any], template: Callable[[Any], Any]) -> str:
-    """The same, where the step preflight does not run."""
-    return "" if PREFLIGHT in task_vars else what_does_not_fit(task_vars, template)

@@ -11,10 +11,13 @@ The tasks of the role name no options. The action plugin takes them from these v
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.parameters import remove_values
+from ansible.module_utils.errors import UnsupportedError
 
 ROLE = "omni_analytics.connect.omni_postgres"
 PREFIX = "omni_postgres_"
@@ -171,6 +174,12 @@ INSTEAD = {
     "omni_postgres_host": "omni_postgres_login_host",
     "omni_postgres_port": "omni_postgres_login_port",
 }
+#: By module: the variable that decides whether its step has anything to do. A condition of the task, whose result is
+#: the same, costs each host more.
+DECIDE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    "omni_pg_allowlist": {"omni_postgres_allowlist_by": {"type": "str", "choices": ["pg_hba", "provider"]}},
+    "omni_schema_model": {"omni_postgres_model": {"type": "bool"}},
+}
 #: What the steps returned: the role sets it.
 RESULT = "omni_postgres_result"
 #: Variables that are no options of a module.
@@ -193,8 +202,19 @@ def callers_names(module: str) -> Mapping[str, str]:
 
 #: Set for the steps that answer for the variables of all steps; see _role_check.py.
 ALL_STEPS = "__omni_postgres_all_steps"
+#: Set for the step preflight, in which a connection that differs is no failure.
+ONLY_LOOKS = "__omni_postgres_only_looks"
 #: All variables of the role. Once for all: each task of each host looks for others.
 KNOWN = {*OTHERS, *(variable for module in ROLE_VARIABLES for variable in callers_names(module).values())}
+
+
+def with_values(task_vars: Mapping[str, Any], template: Callable[[Any], Any]) -> Mapping[str, Any]:
+    """The variables, of which those of the role are evaluated, all at once; those without a value are left out.
+
+    :param template: evaluates the templates in a value.
+    """
+    others = {name: value for name, value in task_vars.items() if name not in KNOWN}
+    return {**others, **evaluated(KNOWN - {RESULT}, task_vars, template)}
 
 
 def arguments(module: str, task_vars: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[str, Any]:
@@ -264,9 +284,12 @@ def no_server(names: Mapping[str, str], given: Mapping[str, Any]) -> str:
     )
 
 
-def left_out(module: str, task_vars: Mapping[str, Any], template: Callable[[Any], Any]) -> str:
-    """Why a step has nothing to do on this host, where somebody else does it."""
-    if module == "omni_pg_allowlist" and template(task_vars.get("omni_postgres_allowlist_by")) == "provider":
+def left_out(values: Mapping[str, Any]) -> str:
+    """Why a step has nothing to do on this host, where somebody else does it.
+
+    :param values: of the variables that decide whether there is such a step.
+    """
+    if values.get("omni_postgres_allowlist_by") == "provider":
         return (
             "omni_postgres_allowlist_by is provider, so this step is skipped: the provider's own firewall has to let "
             "Omni's addresses in. docs/managed_services.md of this collection has playbooks that do it, for AWS, Azure "
@@ -275,10 +298,22 @@ def left_out(module: str, task_vars: Mapping[str, Any], template: Callable[[Any]
     return ""
 
 
-def switched_off(module: str, task_vars: Mapping[str, Any], template: Callable[[Any], Any]) -> str:
-    """Why a step is not wanted on this host. As a condition of its task, it would cost each host a filter."""
-    wanted = template(task_vars.get("omni_postgres_model")) if module == "omni_schema_model" else None
-    return "omni_postgres_model is false." if wanted is not None and not boolean(wanted) else ""
+def switched_off(values: Mapping[str, Any]) -> str:
+    """Why a step is not wanted on this host."""
+    return "omni_postgres_model is false." if values.get("omni_postgres_model") is False else ""
+
+
+def checked(spec: Mapping[str, Mapping[str, Any]], given: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
+    """The variables as their types have them, and what does not fit, without secrets."""
+    given = json.loads(json.dumps(dict(given), default=str))
+    result = ArgumentSpecValidator({name: dict(spec[name]) for name in given}).validate(given)
+    found = [
+        f"Unsupported parameters: {error.msg.rstrip('.')}"
+        if isinstance(error, UnsupportedError)
+        else error.msg
+        for error in result.errors
+    ]
+    return result.validated_parameters, "; ".join(remove_values(found, result._no_log_values))
 
 
 def misspelled(names: Iterable[str]) -> list[str]:

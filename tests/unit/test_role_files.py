@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ import yaml
 
 from ansible_collections.omni_analytics.connect.plugins.plugin_utils import _role_check as check
 from ansible_collections.omni_analytics.connect.plugins.plugin_utils import _role_variables as role
+from tests.helpers import harness
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLE = ROOT / "roles" / "omni_postgres"
@@ -83,6 +87,16 @@ def test_the_specs_say_what_the_steps_take() -> None:
     assert {name: kind(option) for name, option in check.SPEC.items()} == {
         name: kind(option) for name, option in SPEC.items()
     }
+
+
+def test_the_readme_says_how_the_variables_are_shown() -> None:
+    (command,) = re.findall(r"`(ansible-doc -t role [^`]+)`", (ROOT / "README.md").read_text())
+    program = Path(sys.executable).with_name("ansible-doc")
+    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(harness.link_collection())}
+    shown = subprocess.run(
+        [program, *command.split()[1:]], check=True, capture_output=True, text=True, env=environment
+    ).stdout
+    assert {name for name in SPEC if name not in shown} == set()
 
 
 def test_no_variable_is_required() -> None:

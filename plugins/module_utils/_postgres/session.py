@@ -153,19 +153,26 @@ class Session:
             try:
                 return self._send(last, values, what, limits=self._limits(first, lock_timeout))
             except Refused as refused:
-                role, code = self.login.role, refused.detail["sqlstate"]
-                if role and code in ROLE_REFUSED and f'"{role}"' in refused.said:
-                    raise Prerequisite(
-                        f"Acting as O(session_role) in {self.where}",
-                        refused.said,
-                        "Name a role that is there, and that the login is a member of.",
-                        **refused.detail,
-                    ) from None
+                if self.login.role and refused.detail["sqlstate"] in ROLE_REFUSED:
+                    self._act_as(self.login.role)
                 if not (self._looks_for_clients and LOOKS_FOR_CLIENTS in refused.said):
                     raise
             # Not every system tells a server that a client is gone, and there it refuses to be asked to look.
             self._looks_for_clients = False
             self._roll_back()
+
+    def _act_as(self, role: str) -> None:
+        """See whether it is ``session_role`` that the server refuses: alone, since what it says is in its language."""
+        self._roll_back()
+        try:
+            self._send(set_role(role), (), f"acting as {role}")
+        except Refused as refused:
+            raise Prerequisite(
+                f"Acting as O(session_role) in {self.where}",
+                refused.said,
+                "Name a role that is there, and that the login is a member of.",
+                **refused.detail,
+            ) from None
 
     def _limits(self, first: str, lock_timeout: float | None) -> Any:
         params = self._params

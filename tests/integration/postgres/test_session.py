@@ -88,15 +88,32 @@ def test_a_query_changes_nothing_and_keeps_its_limits(server: PostgresServer, pa
 def test_a_role_that_the_login_cannot_act_as(
     server: PostgresServer, params: Login, role_name: str, session_role: str, said: str
 ) -> None:
-    """It is not taken for a mistake in another option, whose errors have the same SQLSTATE."""
+    """It is not taken for a mistake in another option, whose errors have the same SQLSTATE; nor where the server's
+    language quotes it in another way."""
     if session_role == "omni_sandbox_closed":
         session_role = role_name
         server.execute("postgres", SQL("CREATE ROLE {}").format(Identifier(role_name)))
-    given = {**params, "name": "omni", "valid_until": "2030-01-31", "session_role": session_role}
-    result = perform(user.DEFINITION, given, check=True)
-    assert result["error"]["kind"] == "prerequisite"
-    assert result["msg"].startswith("Acting as session_role in database sales_")
-    assert said in result["msg"]
+    given = {
+        **params,
+        "name": "omni",
+        "valid_until": "2030-01-31",
+        "session_role": session_role,
+        "ssl_mode": "disable",
+    }
+    with Proxy(server.port, to_client=lambda data: data.replace(b'"', b"'")) as proxy:
+        for port in (server.port, proxy.port):
+            result = perform(user.DEFINITION, {**given, "login_port": port}, check=True)
+            assert result["error"]["kind"] == "prerequisite"
+            assert result["msg"].startswith("Acting as session_role in database sales_")
+            assert said in result["msg"]
+
+
+def test_what_is_refused_beside_a_role_is_not_laid_to_it(params: Login, role_name: str) -> None:
+    given = {**params, "name": role_name, "comment": "x", "session_role": params["login_user"]}
+    with Session(given) as session, pytest.raises(Refused) as refused:
+        session.rows("SELECT set_config('TimeZone', %(zone)s, true)", {"zone": params["login_user"]})
+    assert refused.value.kind == "refused"
+    assert refused.value.detail == {"sqlstate": "22023"}
 
 
 def test_a_commit_whose_answer_is_lost_is_said_to_be_unknown(server: PostgresServer, params: Login) -> None:

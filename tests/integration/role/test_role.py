@@ -228,6 +228,24 @@ def test_what_does_not_fit_any_step_is_refused_before_the_first(
     )
     assert omni.connections == []
 
+    # What no module has as an option is checked by the step that it decides about, too.
+    hosts = {name: hosts[name] for name in ("model", "allowlist_by")}
+    hosts["allowlist_by"]["omni_postgres_allowlist"] = ["203.0.113.7"]
+    omitted = ("omni_postgres_model", "omni_postgres_allowlist_by", "omni_postgres_become_user")
+    hosts["omitted"] = {**role_vars, **dict.fromkeys(omitted, "{{ omit }}")}
+    run = harness.play(
+        [],
+        door="in_process",
+        hosts=hosts,
+        play_keywords={"roles": [ROLE]},
+        tags=["omni_allowlist", "omni_model"],
+        check=True,
+    )
+    said = {result.host: str(result.result["msg"]) for result in run.results if result.status == "failed"}
+    assert {name: cases[name][1] in said[name] for name in said} == {"model": True, "allowlist_by": True}, (
+        run.text
+    )
+
 
 def test_omni_is_looked_at_first(role_vars: dict[str, Any], omni: FakeOmni) -> None:
     """Wrong options, tokens and addresses end a host before its database is touched; a difference of an existing
