@@ -12,6 +12,7 @@ answer comes in first, or what any clock says.
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -64,7 +65,7 @@ class ListCache:
         :param fresh: ask Omni in any case, such as for what was just written.
         """
         if not self._files.shared:
-            return _matching(ask_matching(), field, value)
+            return _chosen(ask_matching(), field, value)
         if not fresh:
             self._have_list(kind, field, value, ask_all)
             with self._files.opened(kind) as (state, _save):
@@ -73,7 +74,7 @@ class ListCache:
                 return found
         with self._files.opened(kind) as (state, _save):
             asked_at = state.get("version", 0)
-        found = _matching(ask_matching(), field, value)
+        found = _chosen(ask_matching(), field, value)
         with self._files.opened(kind) as (state, save):
             if _put(state, field, value, found, asked_at):
                 save()
@@ -174,8 +175,10 @@ def _put(state: State, field: str, value: str, found: Objects, asked_at: int) ->
     under_way, written = state.get("under_way", {}), state.get("written", {})
     if any(under_way.get(name) or written.get(name, 0) > asked_at for name in names):
         return False
-    ids = {one["id"] for one in [*old, *found]}
-    state["objects"] = [*(one for one in state["objects"] if one["id"] not in ids), *found]
+    gone = {json.dumps(one) for one in old}
+    for one in found:
+        gone.update(json.dumps(other) for other in _matching(state["objects"], "id", one["id"]))
+    state["objects"] = [*(line for line in state["objects"] if line not in gone), *map(json.dumps, found)]
     # What was written and is not there may show up later: then it is asked for again.
     if found or value not in written:
         state["asked"].update(dict.fromkeys(names, asked_at))
@@ -185,16 +188,19 @@ def _put(state: State, field: str, value: str, found: Objects, asked_at: int) ->
 def _put_all(state: State, objects: Objects, asked_at: int) -> None:
     """Put a whole list in place of the one before, except for what was asked for later than this one."""
     later = {name: at for name, at in state.get("asked", {}).items() if at > asked_at}
-    kept = [one for one in state.get("objects", ()) if later.keys() & _names(one)]
+    kept = [one for one in map(json.loads, state.get("objects", ())) if later.keys() & _names(one)]
     ids = {one["id"] for one in kept}
-    state["objects"] = [
-        *kept,
-        *(one for one in objects if one["id"] not in ids and not later.keys() & _names(one)),
-    ]
+    new = [one for one in objects if one["id"] not in ids and not later.keys() & _names(one)]
+    state["objects"] = list(map(json.dumps, [*kept, *new]))
     state.update(listed_version=asked_at, asked=later)
 
 
-def _matching(objects: Sequence[dict[str, Any]], field: str, value: str) -> Objects:
+def _matching(lines: Sequence[str], field: str, value: str) -> Objects:
+    there = json.dumps(value)
+    return _chosen([json.loads(line) for line in lines if there in line], field, value)
+
+
+def _chosen(objects: Objects, field: str, value: str) -> Objects:
     return [one for one in objects if one.get(field) == value]
 
 

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Small JSON files that the tasks of one run share, for one instance of Omni and one API key.
+"""Small files that the tasks of one run share, for one instance of Omni and one API key: a line of JSON, and below it
+the lines of ``LINES``, which are not decoded with it.
 
 They are in the run's own temporary folder. No secret is in them, and their names are made of a hash of the
 instance's address and the key. A task that has no such folder, or one whose files cannot be locked, keeps the
@@ -30,6 +31,8 @@ PATIENCE = 5.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.1
 
 State = Dict[str, Any]
+#: The key whose value is a list of lines.
+LINES = "objects"
 
 
 class RunFiles:
@@ -63,7 +66,10 @@ class RunFiles:
                 return
             state, path = {}, f"{self._prefix}_{name}.json"
             with suppress(FileNotFoundError, ValueError), open(path, encoding="utf-8") as text:
-                state = json.load(text)
+                first, *lines = text.read().split("\n")
+                state = json.loads(first)
+                if LINES in state:
+                    state[LINES] = lines
             yield state, lambda: _save(state, path)
 
     @contextmanager
@@ -159,7 +165,8 @@ class RunFiles:
 def _save(state: State, path: str) -> None:
     """Write the file, whole or not at all: who writes it may be killed."""
     with open(f"{path}~", "w", encoding="utf-8", opener=_private) as text:
-        json.dump(state, text)
+        lines = state.get(LINES, [])
+        text.write("\n".join([json.dumps({**state, LINES: []} if LINES in state else state), *lines]))
     os.replace(f"{path}~", path)
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 from collections.abc import Callable, Sequence
@@ -75,6 +76,23 @@ def test_a_task_on_its_own_asks_for_what_it_needs(clock):
     assert omni.known(lists, "a") == omni.known(lists, "a") == ["a"]
     write(lists, PATH, {"name": "a"}, lambda: None)
     assert omni.asked == ["a", "a"]
+
+
+def test_of_a_long_list_only_what_is_asked_for_is_decoded(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However the name is spelled in JSON, and whatever other fields have it."""
+    names = ['a "quoted" one', "with \\ and \n", "é, 漢, 😀", "", "1"]
+    omni = Omni(*names, *(f"host {number}" for number in range(1000)))
+    omni.known(run(), "1")
+    decoded, decode = [], json.JSONDecoder.decode
+
+    def decode_and_note(self: json.JSONDecoder, text: str) -> Any:
+        decoded.append(text)
+        return decode(self, text)
+
+    monkeypatch.setattr(json.JSONDecoder, "decode", decode_and_note)
+    assert [omni.known(run(), name) for name in names] == [[name] for name in names]
+    assert omni.asked == ["all"]
+    assert sum(map(len, decoded)) < 10_000
 
 
 @pytest.mark.parametrize(
