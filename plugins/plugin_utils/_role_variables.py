@@ -182,14 +182,8 @@ DECIDE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
 }
 #: What the steps returned: the role sets it.
 RESULT = "omni_postgres_result"
-#: Variables that are no options of a module.
-OTHERS = {
-    "omni_postgres_allowlist_by",
-    "omni_postgres_become",
-    "omni_postgres_become_user",
-    "omni_postgres_model",
-    RESULT,
-}
+#: Variables that no module has as an option or a keyword.
+OTHERS = {RESULT, *(variable for variables in DECIDE.values() for variable in variables)}
 #: Empty stands for none in these alone.
 EMPTY_IS_NONE = {"omni_postgres_upload_schema"}
 

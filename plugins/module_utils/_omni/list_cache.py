@@ -175,10 +175,8 @@ def _put(state: State, field: str, value: str, found: Objects, asked_at: int) ->
     under_way, written = state.get("under_way", {}), state.get("written", {})
     if any(under_way.get(name) or written.get(name, 0) > asked_at for name in names):
         return False
-    gone = {json.dumps(one) for one in old}
-    for one in found:
-        gone.update(json.dumps(other) for other in _matching(state["objects"], "id", one["id"]))
-    state["objects"] = [*(line for line in state["objects"] if line not in gone), *map(json.dumps, found)]
+    others = _without(state["objects"], {one["id"] for one in [*old, *found]})
+    state["objects"] = [*others, *map(json.dumps, found)]
     # What was written and is not there may show up later: then it is asked for again.
     if found or value not in written:
         state["asked"].update(dict.fromkeys(names, asked_at))
@@ -198,6 +196,13 @@ def _put_all(state: State, objects: Objects, asked_at: int) -> None:
 def _matching(lines: Sequence[str], field: str, value: str) -> Objects:
     there = json.dumps(value)
     return _chosen([json.loads(line) for line in lines if there in line], field, value)
+
+
+def _without(lines: Sequence[str], ids: set[str]) -> list[str]:
+    there = [json.dumps(id) for id in ids]
+    return [
+        line for line in lines if not any(id in line for id in there) or json.loads(line)["id"] not in ids
+    ]
 
 
 def _chosen(objects: Objects, field: str, value: str) -> Objects:

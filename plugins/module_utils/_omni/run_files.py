@@ -31,7 +31,7 @@ PATIENCE = 5.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.1
 
 State = Dict[str, Any]
-#: The key whose value is a list of lines.
+#: The key whose value is a list of lines: the objects of a list; see list_cache.
 LINES = "objects"
 
 
